@@ -1,0 +1,1 @@
+"""The keeper: the single writer of a node (DESIGN §4)."""

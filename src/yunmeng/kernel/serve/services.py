@@ -1,0 +1,25 @@
+"""What every handler may use."""
+
+from dataclasses import dataclass
+
+from yunmeng.kernel.base import Settings
+from yunmeng.kernel.link import Bus
+from yunmeng.kernel.model import ContextLibrary
+from yunmeng.kernel.store.history.port import History
+from yunmeng.kernel.store.objects.port import Objects
+from yunmeng.kernel.store.state.port import StateReader
+from yunmeng.kernel.trust import Accounts, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a running node, as a handler sees them: reads go direct, writes ask the keeper."""
+
+    settings: Settings
+    bus: Bus
+    state: StateReader
+    history: History
+    objects: Objects
+    policy: Policy
+    accounts: Accounts
+    contexts: ContextLibrary

@@ -1,0 +1,117 @@
+"""The history port 存: every value that an attribute ever had, in columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from yunmeng.kernel.model import ObservationBatch
+from yunmeng.kernel.trust import Reach
+
+Method = Literal[
+    "totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq"
+]
+Relation = Literal["before", "after", "between", "any"]
+
+
+class Instance(msgspec.Struct, frozen=True, array_like=True):
+    """One attribute instance written through the API, for the temporal evolution of its entity.
+
+    ``body`` is the instance in stored form as JSON; times are microseconds UTC, 0 for none.
+    """
+
+    tenant: str
+    entity: str
+    type: str
+    division: str
+    attribute: str
+    dataset_id: str
+    observed_at: int
+    modified_at: int
+    body: bytes
+    instance_id: str = ""
+    deleted: bool = False
+
+
+@dataclass(slots=True)
+class HistoryBlock:
+    """What one insert appends; the same ``token`` twice is stored once."""
+
+    token: str
+    observations: list[ObservationBatch] = field(default_factory=list[ObservationBatch])
+    instances: list[Instance] = field(default_factory=list[Instance])
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalQuery:
+    """Temporal part of a query (ETSI §4.11); times are microseconds UTC."""
+
+    reach: Reach
+    entities: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
+    relation: Relation = "any"
+    start: int = 0
+    end: int = 0
+    property: Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"] = "observedAt"
+    last: int = 0
+    limit: int = 1000
+    dataset_ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of one attribute; ``body`` is set when it was written through the API."""
+
+    entity: str
+    attribute: str
+    dataset_id: str
+    at: int
+    value: float | str | None
+    unit: str = ""
+    quality: int = 0
+    gateway: str = ""
+    instance_id: str = ""
+    body: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One method over one period of one attribute; ``end`` is exclusive, in microseconds UTC."""
+
+    entity: str
+    attribute: str
+    method: Method
+    start: int
+    end: int
+    value: float | None
+
+
+class History(Protocol):
+    """The history of a node; one process owns the embedded engine, the others reach it by URL."""
+
+    async def insert(self, block: HistoryBlock) -> None:
+        """Appends the block durably; idempotent by its token."""
+        ...
+
+    async def points(self, query: TemporalQuery) -> Sequence[Point]:
+        """Returns points ordered by entity, attribute, time (ascending); ``last`` keeps the newest n each."""
+        ...
+
+    async def aggregate(
+        self, query: TemporalQuery, methods: Sequence[Method], period_s: int
+    ) -> Sequence[Aggregate]:
+        """Returns aggregates by period (0: one over the whole range), pushed down to the engine."""
+        ...
+
+    async def count(self, tenant: str = "") -> int:
+        """Returns how many values are kept."""
+        ...
+
+    async def delete(self, tenant: str, entity: str, attribute: str = "", instance_id: str = "") -> None:
+        """Deletes the history of an entity, of one of its attributes, or one instance."""
+        ...
+
+    async def close(self) -> None:
+        """Closes the engine."""
+        ...

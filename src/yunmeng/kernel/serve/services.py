@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from yunmeng.kernel.base import Settings
 from yunmeng.kernel.link import Bus
-from yunmeng.kernel.model import ContextLibrary
+from yunmeng.kernel.model import ContextLibrary, TypeLibrary
 from yunmeng.kernel.store.history.port import History
 from yunmeng.kernel.store.objects.port import Objects
 from yunmeng.kernel.store.state.port import StateReader
@@ -23,3 +23,4 @@ class Services:
     policy: Policy
     accounts: Accounts
     contexts: ContextLibrary
+    types: TypeLibrary

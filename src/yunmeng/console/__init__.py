@@ -1,0 +1,34 @@
+"""The console 控制台: the small API behind the pages, the ``views.toml`` contract, and the built pages."""
+
+from yunmeng.console.loading import load_file, load_views
+from yunmeng.console.views import (
+    Chart,
+    Column,
+    Form,
+    Item,
+    Layer,
+    Page,
+    Table,
+    Threshold,
+    Tile,
+    Title,
+    ViewFile,
+    Views,
+)
+
+__all__ = [
+    "Chart",
+    "Column",
+    "Form",
+    "Item",
+    "Layer",
+    "Page",
+    "Table",
+    "Threshold",
+    "Tile",
+    "Title",
+    "ViewFile",
+    "Views",
+    "load_file",
+    "load_views",
+]

@@ -20,6 +20,9 @@ from yunmeng.kernel.model.conditions import (
     TypeIs,
     TypeSelection,
 )
+from yunmeng.kernel.model.context_library import ContextLibrary, context_link
+from yunmeng.kernel.model.contexts import Context, ContextMember
+from yunmeng.kernel.model.core_context import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD
 from yunmeng.kernel.model.observation import ObservationBatch, Quality, Series
 from yunmeng.kernel.model.operations import (
     Append,
@@ -37,13 +40,25 @@ from yunmeng.kernel.model.operations import (
     Update,
     Upsert,
 )
+from yunmeng.kernel.model.packing import Row, decode_batch, encode_batch, make_batch
+from yunmeng.kernel.model.vocabulary import DIVISION, NAMESPACE, QUALITY, SYNTHETIC
 
 __all__ = [
+    "CORE_CONTEXT",
+    "DEFAULT_VOCAB",
+    "DIVISION",
+    "NAMESPACE",
+    "NGSI_LD",
+    "QUALITY",
+    "SYNTHETIC",
     "And",
     "Append",
     "Change",
     "Compare",
     "Condition",
+    "Context",
+    "ContextLibrary",
+    "ContextMember",
     "Create",
     "Delete",
     "DeleteAttribute",
@@ -63,6 +78,7 @@ __all__ = [
     "Range",
     "Replace",
     "ReplaceAttribute",
+    "Row",
     "ScopeAll",
     "ScopeAny",
     "ScopeIs",
@@ -74,4 +90,8 @@ __all__ = [
     "TypeSelection",
     "Update",
     "Upsert",
+    "context_link",
+    "decode_batch",
+    "encode_batch",
+    "make_batch",
 ]

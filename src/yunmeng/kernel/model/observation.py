@@ -19,7 +19,7 @@ class Quality(IntEnum):
     SUBSTITUTED = 4
 
 
-class Series(msgspec.Struct, frozen=True, array_like=True):
+class Series(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One attribute of one entity as a stream of values.
 
     ``attribute`` and ``type`` are expanded URIs; ``unit`` is a UN/CEFACT code or empty;

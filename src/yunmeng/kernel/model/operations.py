@@ -89,7 +89,16 @@ class DeleteAttribute(msgspec.Struct, frozen=True, tag="delete-attribute"):
 
 
 Operation = (
-    Create | Upsert | Replace | Append | Update | PartialUpdate | ReplaceAttribute | Merge | Delete | DeleteAttribute
+    Create
+    | Upsert
+    | Replace
+    | Append
+    | Update
+    | PartialUpdate
+    | ReplaceAttribute
+    | Merge
+    | Delete
+    | DeleteAttribute
 )
 
 

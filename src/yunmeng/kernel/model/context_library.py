@@ -1,0 +1,166 @@
+"""Where contexts come from: the core that ships inside, mapped files, hosted documents, the network."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from yunmeng.kernel.base import BadInput, Unavailable
+from yunmeng.kernel.model.contexts import Context, ContextMember
+from yunmeng.kernel.model.core_context import core_document, core_version
+
+_LINK = re.compile(r"<([^<>]+)>((?:\s*;\s*[^;,]+)*)")
+_CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
+_MOST_BYTES = 1 << 20
+_MOST_DEPTH = 8
+_MOST_CONTEXTS = 1024
+
+
+class ContextLibrary:
+    """Resolves @context members; whatever it has resolved once it answers from memory.
+
+    ``files`` maps URLs to files (setting ``contexts``) and goes before the network, also for core contexts.
+    """
+
+    def __init__(self, files: Mapping[str, str | Path] | None = None, *, timeout_s: float = 5.0) -> None:
+        self._files = {url: Path(file) for url, file in (files or {}).items()}
+        self._timeout_s = timeout_s
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._contexts: OrderedDict[str | bytes, Context] = OrderedDict()
+        self._client: httpx.AsyncClient | None = None
+        self.core = Context((), ())
+
+    async def resolve(self, member: ContextMember | None = None, link_header: str | None = None) -> Context:
+        """Returns the context of a body's ``@context``, else of the Link header, else the core context alone.
+
+        Raises ``BadInput("context.invalid")``, and ``Unavailable("context.unavailable", url=)`` when a
+        document cannot be had (LdContextNotAvailable).
+        """
+        if member is None:
+            member = context_link(link_header) if link_header else None
+            if member is None:
+                return self.core
+        key = member if isinstance(member, str) else msgspec.json.encode(member)
+        known = self._contexts.get(key)
+        if known is not None:
+            return known
+        context = await self._load(member)
+        self._contexts[key] = context
+        if len(self._contexts) > _MOST_CONTEXTS:
+            self._contexts.popitem(last=False)
+        return context
+
+    def add(self, url: str, document: Mapping[str, Any]) -> None:
+        """Hosts a document (an object with ``@context``) under a URL. Raises ``BadInput("context.invalid")``."""
+        if "@context" not in document:
+            raise BadInput("context.invalid", reason="no @context in the document")
+        self._documents[url] = dict(document)
+        self._contexts.clear()
+
+    def forget(self, url: str) -> bool:
+        """Drops a hosted or fetched document, so that it is fetched anew; says whether there was one."""
+        self._contexts.clear()
+        return self._documents.pop(url, None) is not None
+
+    def document(self, url: str) -> dict[str, Any] | None:
+        """Returns the document at a URL as far as it is here, core contexts included."""
+        held = self._documents.get(url)
+        version = core_version(url)
+        return held if held is not None or version is None else core_document(version)
+
+    def urls(self) -> tuple[str, ...]:
+        """Returns the URLs of hosted and fetched documents."""
+        return tuple(self._documents)
+
+    async def close(self) -> None:
+        """Closes connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _load(self, member: ContextMember) -> Context:
+        parts: list[dict[str, Any]] = []
+        await self._collect(member, parts, 0)
+        sources: list[Any] = member if isinstance(member, list) else [member]
+        return Context(parts, [source for source in sources if source is not None])
+
+    async def _collect(self, member: object, parts: list[dict[str, Any]], depth: int) -> None:
+        if depth > _MOST_DEPTH:
+            raise BadInput("context.invalid", reason="contexts include each other too deeply")
+        match member:
+            case None:
+                parts.clear()
+            case str():
+                if core_version(member) and member not in self._files:
+                    return
+                document = await self._fetch(member)
+                await self._collect(document["@context"], parts, depth + 1)
+            case list():
+                for item in member:  # pyright: ignore[reportUnknownVariableType]
+                    await self._collect(item, parts, depth + 1)
+            case dict():
+                part: dict[str, Any] = member
+                if "@context" in part and len(part) == 1:
+                    await self._collect(part["@context"], parts, depth + 1)
+                    return
+                if "@import" in part:
+                    await self._collect(part["@import"], parts, depth + 1)
+                parts.append(part)
+            case _:
+                raise BadInput("context.invalid", reason="a context is a URL, an object or a list of them")
+
+    async def _fetch(self, url: str) -> dict[str, Any]:
+        held = self._documents.get(url)
+        if held is not None:
+            return held
+        body = self._files[url].read_bytes() if url in self._files else await self._download(url)
+        try:
+            document = msgspec.json.decode(body, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError) as cause:
+            raise BadInput("context.invalid", reason=f"{url} holds no JSON object") from cause
+        if "@context" not in document:
+            raise BadInput("context.invalid", reason=f"no @context at {url}")
+        self._documents[url] = document
+        return document
+
+    async def _download(self, url: str) -> bytes:
+        if not url.startswith(("http://", "https://")):
+            raise BadInput("context.invalid", reason=f"{url[:200]} is no http URL")
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=True, max_redirects=5)
+        accept = {"accept": "application/ld+json, application/json;q=0.9, */*;q=0.1"}
+        body = bytearray()
+        try:
+            async with self._client.stream("GET", url, headers=accept) as answer:
+                answer.raise_for_status()
+                async for chunk in answer.aiter_bytes():
+                    body += chunk
+                    if len(body) > _MOST_BYTES:
+                        raise Unavailable("context.unavailable", url=url, reason="larger than 1 MiB")
+        except (httpx.HTTPError, httpx.InvalidURL) as cause:
+            raise Unavailable(
+                "context.unavailable", url=url, reason=str(cause) or type(cause).__name__
+            ) from cause
+        return bytes(body)
+
+
+@lru_cache(maxsize=256)
+def context_link(header: str) -> str | None:
+    """Returns the URL of the JSON-LD context in a Link header. Raises ``BadInput("context.link")`` on two."""
+    found: list[str] = []
+    for target, parameters in _LINK.findall(header):
+        relations = [
+            value.strip().strip('"')
+            for name, _, value in (item.partition("=") for item in parameters.split(";"))
+            if name.strip().lower() == "rel"
+        ]
+        if any(_CONTEXT_RELATION in relation.split() for relation in relations):
+            found.append(target.strip())
+    if len(found) > 1:
+        raise BadInput("context.link", header=header)
+    return found[0] if found else None

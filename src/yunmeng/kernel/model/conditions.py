@@ -1,4 +1,4 @@
-"""What a query may ask of an entity, parsed: ``q``, types, scopes, geography (ETSI GS CIM 009 §4.9, §4.10)."""
+"""What a query may ask of an entity, parsed: ``q``, types, scopes, geography (ETSI GS CIM 009 §4.9–4.10)."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

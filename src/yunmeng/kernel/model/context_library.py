@@ -13,6 +13,7 @@ import msgspec
 from yunmeng.kernel.base import BadInput, Unavailable
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import core_document, core_version
+from yunmeng.kernel.model.json_values import is_array, is_object
 
 _LINK = re.compile(r"<([^<>]+)>((?:\s*;\s*[^;,]+)*)")
 _CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
@@ -56,7 +57,7 @@ class ContextLibrary:
         return context
 
     def add(self, url: str, document: Mapping[str, Any]) -> None:
-        """Hosts a document (an object with ``@context``) under a URL. Raises ``BadInput("context.invalid")``."""
+        """Hosts a document with an ``@context`` under a URL. Raises ``BadInput("context.invalid")``."""
         if "@context" not in document:
             raise BadInput("context.invalid", reason="no @context in the document")
         self._documents[url] = dict(document)
@@ -92,27 +93,28 @@ class ContextLibrary:
     async def _collect(self, member: object, parts: list[dict[str, Any]], depth: int) -> None:
         if depth > _MOST_DEPTH:
             raise BadInput("context.invalid", reason="contexts include each other too deeply")
-        match member:
-            case None:
-                parts.clear()
-            case str():
-                if core_version(member) and member not in self._files:
-                    return
+        if member is None:
+            parts.clear()
+        elif isinstance(member, str):
+            # the core context is put behind all others in any case (§5.5.7)
+            if core_version(member) is None or member in self._files:
                 document = await self._fetch(member)
                 await self._collect(document["@context"], parts, depth + 1)
-            case list():
-                for item in member:  # pyright: ignore[reportUnknownVariableType]
-                    await self._collect(item, parts, depth + 1)
-            case dict():
-                part: dict[str, Any] = member
-                if "@context" in part and len(part) == 1:
-                    await self._collect(part["@context"], parts, depth + 1)
-                    return
-                if "@import" in part:
-                    await self._collect(part["@import"], parts, depth + 1)
-                parts.append(part)
-            case _:
-                raise BadInput("context.invalid", reason="a context is a URL, an object or a list of them")
+        elif is_array(member):
+            for item in member:
+                await self._collect(item, parts, depth + 1)
+        elif is_object(member):
+            await self._collect_object(member, parts, depth)
+        else:
+            raise BadInput("context.invalid", reason="a context is a URL, an object or a list of them")
+
+    async def _collect_object(self, part: dict[str, Any], parts: list[dict[str, Any]], depth: int) -> None:
+        if "@context" in part and len(part) == 1:
+            await self._collect(part["@context"], parts, depth + 1)
+            return
+        if "@import" in part:
+            await self._collect(part["@import"], parts, depth + 1)
+        parts.append(part)
 
     async def _fetch(self, url: str) -> dict[str, Any]:
         held = self._documents.get(url)

@@ -34,10 +34,9 @@ class Context:
         self._prefixes = self._table.prefixes()
         self.expanded = _Expanded(self)
         self.compacted = _Compacted(self)
-        own = [source for source in sources if not (isinstance(source, str) and core_version(source))]
-        core = next(
-            (source for source in sources if isinstance(source, str) and core_version(source)), CORE_CONTEXT
-        )
+        cores = [source for source in sources if isinstance(source, str) and core_version(source)]
+        own = [source for source in sources if source not in cores]
+        core = cores[0] if cores else CORE_CONTEXT
         self.member: ContextMember = [*own, core] if own else core
         self.link = core if not own else own[0] if len(own) == 1 and isinstance(own[0], str) else ""
         self.key = sha256(msgspec.json.encode(self.member, order="deterministic")).hexdigest()[:16]
@@ -47,7 +46,7 @@ class Context:
         return self.expanded[term]
 
     def compact(self, uri: str) -> str:
-        """Returns the name of a URI: a term, else a name of the default vocabulary, else prefix:name, else itself."""
+        """Returns the name of a URI: a term, else its end after the vocabulary, else prefix:name, else itself."""
         return self.compacted[uri]
 
     def expand_new(self, term: str) -> str:

@@ -29,7 +29,7 @@ _SHAPES: dict[str, dict[str, str]] = {
 
 
 def core_version(url: str) -> str | None:
-    """Returns the version of the core context that ``url`` names (``"1.8"``), or None when it names another."""
+    """Returns the version of the core context that ``url`` names (``"1.8"``), or None for other URLs."""
     found = _CORE_URL.match(url)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What the terms of a JSON-LD context stand for: JSON-LD 1.1 context processing as far as NGSI-LD needs it."""
+"""What the terms of a JSON-LD context stand for: JSON-LD 1.1 context processing as far as NGSI-LD needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +13,6 @@ _SETTINGS = frozenset(
 _KEYWORDS = _SETTINGS | frozenset(
     ("@container", "@context", "@graph", "@id", "@included", "@index", "@json", "@list", "@nest", "@none")
     + ("@prefix", "@reverse", "@set", "@type", "@value")
-)
-    ["@base", "@direction", "@import", "@language", "@propagate", "@protected", "@version", "@vocab"]
 )
 _GENERIC_DELIMITERS = (":", "/", "?", "#", "[", "]", "@")
 

@@ -1,5 +1,6 @@
 """One root for every error: a key, facts, an HTTP status, words in two languages and the way out."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -12,10 +13,14 @@ class YunmengError(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, key: str, **facts: object) -> None:
+    def __init__(self, key: str, /, **facts: object) -> None:
         super().__init__(key, facts)
         self.key = key
         self.facts = facts
+
+    def __reduce__(self) -> "tuple[Callable[..., YunmengError], tuple[type[YunmengError], str, dict[str, object]]]":
+        # jobs run in other processes, and facts are keywords
+        return _remake, (type(self), self.key, self.facts)
 
     @property
     def type(self) -> str:
@@ -80,3 +85,7 @@ class Broken(YunmengError):
     """A file or folder of the node is corrupt, foreign, or of a newer version."""
 
     status = 500
+
+
+def _remake(kind: type[YunmengError], key: str, facts: dict[str, object]) -> YunmengError:
+    return kind(key, **facts)

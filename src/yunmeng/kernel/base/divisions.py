@@ -1,0 +1,158 @@
+"""The 117 administrative units of Hubei (GB/T 2260): one province, 17 prefecture-level, 103 county-level, four both."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from yunmeng.kernel.base.errors import BadInput
+from yunmeng.kernel.base.nearest import nearest
+
+Boundaries = Literal["province", "prefectures", "prefectures_lite", "counties"]
+Level = Literal["province", "prefecture", "county"]
+
+DATA = Path(__file__).resolve().parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """A unit; ``lon`` and ``lat`` are its centroid (EPSG:4326), ``area_km2`` its area.
+
+    Four units (仙桃, 潜江, 天门, 神农架) are prefecture-level and county-level at once and have one row:
+    both ``prefecture_unit`` and ``county_unit`` are true.
+    """
+
+    code: str
+    name_zh: str
+    name_en: str
+    parent: str
+    level: Level
+    kind: str
+    lon: float
+    lat: float
+    area_km2: float
+    prefecture_unit: bool
+    county_unit: bool
+
+
+def division(code: str) -> Division:
+    """Returns the unit of a six-digit code.
+
+    Raises:
+        BadInput: ``division.unknown`` with the nearest code.
+    """
+    known = _by_code()
+    if code not in known:
+        raise BadInput("division.unknown", code=code, nearest=_nearest(code))
+    return known[code]
+
+
+def divisions() -> tuple[Division, ...]:
+    """Returns all units, each once, in the order of their codes."""
+    return tuple(_by_code().values())
+
+
+def prefectures() -> tuple[Division, ...]:
+    """Returns the 17 prefecture-level units."""
+    return tuple(each for each in divisions() if each.prefecture_unit)
+
+
+def counties(code: str = "420000") -> tuple[Division, ...]:
+    """Returns the county-level units of a unit: all 103, or those below it, or the unit itself where it is one.
+
+    Raises:
+        BadInput: ``division.unknown``.
+    """
+    prefix = division_prefix(code)
+    return tuple(each for each in divisions() if each.county_unit and each.code.startswith(prefix))
+
+
+def children(code: str) -> tuple[Division, ...]:
+    """Returns the units right below; a unit that is both levels has none, so that sums count it once.
+
+    Raises:
+        BadInput: ``division.unknown``.
+    """
+    return _children().get(division(code).code, ())
+
+
+def ancestors(code: str) -> tuple[Division, ...]:
+    """Returns the units above within the province, the nearest first.
+
+    Raises:
+        BadInput: ``division.unknown``.
+    """
+    above: list[Division] = []
+    known, parent = _by_code(), division(code).parent
+    while parent in known:
+        above.append(known[parent])
+        parent = known[parent].parent
+    return tuple(above)
+
+
+def within(code: str, ancestor: str) -> bool:
+    """Tells whether the unit is the other one or lies below it.
+
+    Raises:
+        BadInput: ``division.unknown`` for either.
+    """
+    return division(code).code.startswith(division_prefix(ancestor))
+
+
+def division_prefix(code: str) -> str:
+    """Returns how the codes of the unit and all below it begin: ``42``, ``4201``, or the whole code of a leaf.
+
+    Raises:
+        BadInput: ``division.unknown``.
+    """
+    found = division(code)
+    if found.level == "province":
+        return code[:2]
+    return code if found.county_unit else code[:4]
+
+
+def boundaries(which: Boundaries) -> Path:
+    """Returns the GeoJSON file (EPSG:4326) of the boundaries; ``prefectures_lite`` is simplified to 0.02°."""
+    return DATA / f"hubei_{which}.geojson"
+
+
+@cache
+def _by_code() -> dict[str, Division]:
+    with (DATA / "divisions.csv").open(encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["code"])
+    return {row["code"]: _division(row) for row in rows}
+
+
+@cache
+def _children() -> dict[str, tuple[Division, ...]]:
+    below: dict[str, list[Division]] = {}
+    for each in divisions():
+        below.setdefault(each.parent, []).append(each)
+    return {code: tuple(units) for code, units in below.items()}
+
+
+def _division(row: dict[str, str]) -> Division:
+    return Division(
+        code=row["code"],
+        name_zh=row["name_zh"],
+        name_en=row["name_en"],
+        parent=row["parent"],
+        level=_LEVELS[row["level"]],
+        kind=row["kind"],
+        lon=float(row["lon"]),
+        lat=float(row["lat"]),
+        area_km2=float(row["area_km2"]),
+        prefecture_unit=row["prefecture_unit"] == "1",
+        county_unit=row["county_unit"] == "1",
+    )
+
+
+_LEVELS: dict[str, Level] = {"province": "province", "prefecture": "prefecture", "county": "county"}
+
+
+def _nearest(code: object) -> str:
+    named = {each.name_zh: each.code for each in divisions()} | {
+        each.name_en: each.code for each in divisions()
+    }
+    return named.get(str(code)) or nearest(str(code), _by_code())

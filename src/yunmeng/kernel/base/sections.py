@@ -1,0 +1,121 @@
+"""The settings a node has, by section; what each is for stands in the word tables as ``settings.<section>.<key>``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from yunmeng.kernel.base.secret import Secret
+
+Tier = Literal["province", "city", "county"]
+
+
+def _within(default: float, low: float, high: float = float("inf")) -> int:
+    # typed as the field wants it; the reader checks the bounds of what was set
+    return field(default=default, metadata={"low": low, "high": high})  # pyright: ignore[reportReturnType, reportArgumentType, reportCallIssue]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """Which node this is, and where it keeps what it stores."""
+
+    name: str = "yunmeng"
+    tier: Tier = "province"
+    division: str = "420000"
+    data: Path = Path("yunmeng-data")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Where people and programs reach the node; ``max_body`` is in bytes."""
+
+    host: str = "127.0.0.1"
+    port: int = _within(8420, 0, 65_535)
+    workers: int = _within(1, 1, 256)
+    max_body: int = _within(8 << 20, 1024)
+    console: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """The bus 传; an empty ``url`` starts an engine of one's own, port 0 takes a free one, ``max_bytes`` is a stream's cap."""
+
+    engine: Literal["memory", "nats"] = "nats"
+    url: str = ""
+    token: Secret = Secret()
+    port: int = _within(0, 0, 65_535)
+    max_bytes: int = _within(4 << 30, 1 << 20)
+    sync: Literal["always", "interval"] = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class StateSettings:
+    """The current state 存."""
+
+    engine: Literal["sqlite", "postgresql"] = "sqlite"
+    url: str = ""
+    password: Secret = Secret()
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySettings:
+    """The history 存; chDB is served on 127.0.0.1 at ``port`` (0: a free one)."""
+
+    engine: Literal["chdb", "clickhouse"] = "chdb"
+    url: str = ""
+    user: str = "default"
+    password: Secret = Secret()
+    port: int = _within(0, 0, 65_535)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsSettings:
+    """The objects 存; a folder needs no url."""
+
+    engine: Literal["folder", "s3"] = "folder"
+    url: str = ""
+    region: str = ""
+    access_key: Secret = Secret()
+    secret_key: Secret = Secret()
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperSettings:
+    """The single writer: it commits after ``linger_ms`` or ``batch`` rows; later than ``future_tolerance_s`` is refused."""
+
+    linger_ms: int = _within(250, 0, 60_000)
+    batch: int = _within(10_000, 1, 1_000_000)
+    future_tolerance_s: int = _within(300, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """Who may enter; a session lasts ``session_hours``."""
+
+    session_hours: int = _within(12, 1, 24 * 31)
+    sign_in: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """The synthetic province; ``rate`` is in observations a second."""
+
+    enabled: bool = False
+    seed: int = 42
+    rate: float = _within(200, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """All sections; ``contexts`` maps the URL of a JSON-LD context to the file that stands for it."""
+
+    node: NodeSettings = NodeSettings()
+    http: HttpSettings = HttpSettings()
+    bus: BusSettings = BusSettings()
+    state: StateSettings = StateSettings()
+    history: HistorySettings = HistorySettings()
+    objects: ObjectsSettings = ObjectsSettings()
+    keeper: KeeperSettings = KeeperSettings()
+    trust: TrustSettings = TrustSettings()
+    contexts: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    demo: DemoSettings = DemoSettings()

@@ -1,1 +1,32 @@
 """The keeper: the single writer of a node (DESIGN §4)."""
+
+from yunmeng.kernel.keeper.emitter import RecordNote
+from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined
+from yunmeng.kernel.keeper.keeper import Keeper
+from yunmeng.kernel.keeper.requests import (
+    FLUSH,
+    PURGE_HISTORY,
+    RECORDS,
+    WRITE,
+    PurgeHistoryRequest,
+    RecordPut,
+    RecordsRequest,
+    WriteReply,
+    WriteRequest,
+)
+
+__all__ = [
+    "FLUSH",
+    "PURGE_HISTORY",
+    "QUARANTINE",
+    "RECORDS",
+    "WRITE",
+    "Keeper",
+    "PurgeHistoryRequest",
+    "Quarantined",
+    "RecordNote",
+    "RecordPut",
+    "RecordsRequest",
+    "WriteReply",
+    "WriteRequest",
+]

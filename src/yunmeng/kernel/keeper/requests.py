@@ -8,6 +8,7 @@ from yunmeng.kernel.trust import Reach
 WRITE = "keeper.write"
 RECORDS = "keeper.records"
 PURGE_HISTORY = "keeper.purge-history"
+FLUSH = "keeper.flush"
 
 
 class WriteRequest(msgspec.Struct, frozen=True):

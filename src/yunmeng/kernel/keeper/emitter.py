@@ -1,0 +1,265 @@
+"""What follows a commit: history in blocks, changes on the bus; the outbox remembers what is still owed.
+
+An outbox item is owed to the bus at once and to the history within the linger. Which items make up a history
+block is written into the state before the block is inserted, so that after a crash the same block is sent
+under the same token and the history stores it once.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from yunmeng.kernel.base import Broken, Unavailable, instant_us
+from yunmeng.kernel.keeper.intake import retake
+from yunmeng.kernel.link import Bus, Message, changes_subject, observed_subject, record_subject
+from yunmeng.kernel.model import Change, Document, ObservationBatch
+from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
+from yunmeng.kernel.trust import Principal
+
+CHANGES, OBSERVED, RECORDS = "changes", "observed", "records"
+KEEPER = Principal("urn:yunmeng:service:keeper", kind="service", roles=("service",))
+
+_log = logging.getLogger("yunmeng.keeper")
+_Result = TypeVar("_Result")
+
+
+class Observed(msgspec.Struct, frozen=True, array_like=True):
+    """A message of the OBS stream that was committed, and which of its rows were not."""
+
+    position: int
+    rejected: tuple[int, ...] = ()
+
+
+class RecordNote(msgspec.Struct, frozen=True):
+    """A record that was stored or dropped, as ``chg.record.<kind>`` carries it."""
+
+    kind: str
+    tenant: str
+    id: str
+    dropped: bool = False
+
+
+_changes = msgspec.msgpack.Decoder(list[Change])
+_observed = msgspec.msgpack.Decoder(list[Observed])
+_notes = msgspec.msgpack.Decoder(list[RecordNote])
+
+
+@dataclass(slots=True)
+class Owed:
+    """An outbox item with what it stands for, unpacked."""
+
+    number: int
+    changes: Sequence[Change] = ()
+    notes: Sequence[RecordNote] = ()
+    batches: Sequence[tuple[Message, ObservationBatch]] = ()
+
+    @property
+    def position(self) -> int:
+        """The last OBS position that this item covers (0: none)."""
+        return max((message.position for message, _ in self.batches), default=0)
+
+    @property
+    def rows(self) -> int:
+        """About how many values the history receives."""
+        return sum(len(batch) for _, batch in self.batches) + sum(len(c.attributes) for c in self.changes)
+
+
+@dataclass(slots=True)
+class Debt:
+    """What is committed and not yet both published and in the history, oldest first."""
+
+    unpublished: deque[Owed] = field(default_factory=deque[Owed])
+    unwritten: deque[Owed] = field(default_factory=deque[Owed])
+    rows: int = 0
+
+    def add(self, owed: Owed) -> None:
+        """Takes on one item."""
+        self.unpublished.append(owed)
+        self.unwritten.append(owed)
+        self.rows += owed.rows
+
+
+async def unpack(item: OutboxItem, bus: Bus) -> Owed:
+    """Rebuilds an item from the outbox, reading observations again from their stream.
+
+    Raises ``Broken("keeper.lost-observations")`` when the stream no longer holds them.
+    """
+    if item.topic == CHANGES:
+        return Owed(item.number, changes=_changes.decode(item.body))
+    if item.topic == RECORDS:
+        return Owed(item.number, notes=_notes.decode(item.body))
+    observed = {entry.position: entry.rejected for entry in _observed.decode(item.body)}
+    messages = await bus.read("OBS", min(observed), max(observed))
+    found = [message for message in messages if message.position in observed]
+    if len(found) != len(observed):
+        raise Broken("keeper.lost-observations", first=min(observed), last=max(observed))
+    return Owed(item.number, batches=[(m, retake(m, observed[m.position])) for m in found])
+
+
+def instances_of(change: Change) -> list[Instance]:
+    """Returns what a change adds to the temporal evolution of its entity."""
+    return [
+        _instance(change, attribute, instance)
+        for attribute in change.attributes
+        for instance in _touched(change, attribute) or [{}]
+    ]
+
+
+def _touched(change: Change, attribute: str) -> list[Document]:
+    return [i for i in change.after.get(attribute, ()) if i.get("modifiedAt") == change.at]
+
+
+def _instance(change: Change, attribute: str, instance: Document) -> Instance:
+    return Instance(
+        change.tenant,
+        change.entity,
+        change.types[0] if change.types else "",
+        change.division,
+        attribute,
+        instance.get("datasetId", ""),
+        instant_us(instance["observedAt"]) if "observedAt" in instance else 0,
+        instant_us(change.at),
+        msgspec.json.encode(instance),
+        deleted=not instance,
+    )
+
+
+class Emitter:
+    """Pays what the outbox owes, in order."""
+
+    def __init__(self, bus: Bus, history: History, linger_s: float, block_rows: int) -> None:
+        self._bus = bus
+        self._history = history
+        self._linger_s = linger_s
+        self._block_rows = block_rows
+        self._wake = asyncio.Event()
+        self.debt = Debt()
+        self.published = 0
+        self.written = 0
+        self.behind = ""
+        self._progress = asyncio.Condition()
+
+    def owe(self, owed: Owed) -> None:
+        """Takes on what a commit left behind."""
+        self.debt.add(owed)
+        self._wake.set()
+
+    @property
+    def settled(self) -> int:
+        """The highest outbox number that is both published and in the history."""
+        return min(self.published, self.written)
+
+    async def publish_forever(self) -> None:
+        """Publishes changes as soon as they are committed."""
+        while True:
+            while self.debt.unpublished:
+                owed = list(self.debt.unpublished)[:64]
+                await self._retry("bus", lambda owed=owed: self._publish(owed))
+                for _ in owed:
+                    self.debt.unpublished.popleft()
+                self.published = owed[-1].number
+            await asyncio.sleep(0.002 if self.debt.unwritten else 0.02)
+
+    async def _publish(self, owed: Sequence[Owed]) -> None:
+        await asyncio.gather(*(send for one in owed for send in self._messages(one)))
+
+    def _messages(self, owed: Owed) -> list[Awaitable[int]]:
+        by_tenant: defaultdict[str, list[Change]] = defaultdict(list)
+        for change in owed.changes:
+            by_tenant[change.tenant].append(change)
+        publish, number = self._bus.publish, owed.number
+        encode = msgspec.msgpack.encode
+        return [
+            *(
+                publish(
+                    changes_subject(tenant), encode(part), KEEPER, key=f"chg-{owed.number}-{tenant}-{place}"
+                )
+                for tenant, changes in by_tenant.items()
+                for place, part in enumerate(_parts(changes))
+            ),
+            *(
+                publish(observed_subject(batch.tenant), message.data, KEEPER, key=f"obs-{message.position}")
+                for message, batch in owed.batches
+            ),
+            *(
+                publish(record_subject(note.kind), encode(note), KEEPER, key=f"rec-{number}-{place}")
+                for place, note in enumerate(owed.notes)
+            ),
+        ]
+
+    async def write_forever(self, announce: Callable[[int, int], Awaitable[None]]) -> None:
+        """Writes history block by block; ``announce`` commits a block's first and last number before."""
+        while True:
+            await self._wait_for_block()
+            block = self._next_block()
+            if block:
+                await announce(block[0].number, block[-1].number)
+                await self.write(block)
+
+    async def write(self, block: Sequence[Owed]) -> None:
+        """Inserts one block and drops it from the debt."""
+        await self._retry("history", lambda: self._history.insert(_history_block(block)))
+        for owed in block:
+            if self.debt.unwritten and self.debt.unwritten[0].number == owed.number:
+                self.debt.unwritten.popleft()
+                self.debt.rows -= owed.rows
+        self.written = block[-1].number
+        async with self._progress:
+            self._progress.notify_all()
+
+    async def settle(self) -> None:
+        """Waits until everything owed by now is in the history."""
+        last = self.debt.unwritten[-1].number if self.debt.unwritten else 0
+        async with self._progress:
+            await self._progress.wait_for(lambda: self.written >= last)
+
+    async def _wait_for_block(self) -> None:
+        while not self.debt.unwritten:
+            self._wake.clear()
+            await self._wake.wait()
+        if self.debt.rows < self._block_rows:
+            await asyncio.sleep(self._linger_s)
+
+    def _next_block(self) -> list[Owed]:
+        block: list[Owed] = []
+        rows = 0
+        for owed in self.debt.unwritten:
+            if block and rows + owed.rows > 2 * self._block_rows:
+                break
+            block.append(owed)
+            rows += owed.rows
+        return block
+
+    async def _retry(self, part: str, act: Callable[[], Awaitable[_Result]]) -> _Result:
+        pause = 0.1
+        while True:
+            try:
+                result = await act()
+            except Unavailable as error:
+                if self.behind != part:
+                    _log.warning("%s does not answer, trying again: %s", part, error)
+                self.behind = part
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            else:
+                if self.behind == part:
+                    self.behind = ""
+                return result
+
+
+def _history_block(block: Sequence[Owed]) -> HistoryBlock:
+    return HistoryBlock(
+        f"{block[0].number}-{block[-1].number}",
+        [batch for owed in block for _, batch in owed.batches],
+        [instance for owed in block for change in owed.changes for instance in instances_of(change)],
+    )
+
+
+def _parts(changes: list[Change], most: int = 250) -> list[list[Change]]:
+    """Splits so that no message grows past what the bus carries."""
+    return [changes[start : start + most] for start in range(0, len(changes), most)]

@@ -1,0 +1,187 @@
+"""Observations on their way in: decoded, checked row by row, the bad ones quarantined."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from yunmeng.kernel.base import YunmengError, check_urn, division, format_us, unit
+from yunmeng.kernel.link import Message
+from yunmeng.kernel.model import ObservationBatch, Series, decode_batch, encode_batch
+from yunmeng.kernel.store import Record, StateWriter
+
+QUARANTINE = "quarantine"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why something was not taken: an error key with its facts."""
+
+    key: str
+    facts: dict[str, str]
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """What a quarantine record holds; ``raw`` is the base64 of what arrived, ready to be sent again."""
+
+    at: str
+    subject: str
+    principal: str
+    gateway: str
+    rows: int
+    reason: Reason
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One message of the OBS stream: what is stored of it, and what is not."""
+
+    position: int
+    subject: str
+    data: bytes
+    batch: ObservationBatch | None
+    refused: tuple[tuple[Reason, ObservationBatch | None], ...] = ()
+    rejected: tuple[int, ...] = ()
+    principal: str = ""
+
+    @property
+    def rows(self) -> int:
+        """How many observations are stored."""
+        return 0 if self.batch is None else len(self.batch)
+
+
+class KnownEntities:
+    """Which entities exist, so that the store is asked once for each; bounded."""
+
+    def __init__(self, state: StateWriter, most: int = 1_000_000) -> None:
+        self._state = state
+        self._most = most
+        self._seen: set[tuple[str, str]] = set()
+
+    async def unknown(self, tenant: str, series: Sequence[Series]) -> dict[str, Series]:
+        """Returns the series whose entity the store does not hold, one an entity."""
+        fresh = {row.entity: row for row in series if (tenant, row.entity) not in self._seen}
+        if not fresh:
+            return fresh
+        for entity in await self._state.known(tenant, list(fresh)):
+            self.add(tenant, entity)
+            del fresh[entity]
+        return fresh
+
+    def add(self, tenant: str, entity: str) -> None:
+        """Remembers an entity that was stored."""
+        if len(self._seen) >= self._most:
+            self._seen.clear()
+        self._seen.add((tenant, entity))
+
+    def drop(self, tenant: str, entity: str) -> None:
+        """Forgets an entity that was deleted."""
+        self._seen.discard((tenant, entity))
+
+
+def take(message: Message, now_us: int, tolerance_us: int) -> Taken:
+    """Decodes one message and sets the rows aside that may not be stored; never raises on bad input."""
+    try:
+        batch = decode_batch(message.data)
+    except YunmengError as error:
+        refused = ((_reason(error), None),)
+        return Taken(message.position, message.subject, message.data, None, refused, (), message.principal.id)
+    bad = _bad_rows(batch, now_us + tolerance_us)
+    if not bad:
+        return Taken(message.position, message.subject, message.data, batch, principal=message.principal.id)
+    rejected = np.unique(np.concatenate([rows for _, rows in bad]))
+    return Taken(
+        message.position,
+        message.subject,
+        message.data,
+        without(batch, rejected),
+        tuple((reason, only(batch, rows)) for reason, rows in bad),
+        tuple(int(row) for row in rejected),
+        message.principal.id,
+    )
+
+
+def retake(message: Message, rejected: Sequence[int]) -> ObservationBatch:
+    """Decodes a message again exactly as it was stored the first time."""
+    batch = decode_batch(message.data)
+    return without(batch, np.array(rejected, np.intp)) if rejected else batch
+
+
+def without(batch: ObservationBatch, rows: NDArray[np.intp]) -> ObservationBatch:
+    """Returns the batch without some of its rows."""
+    keep = np.ones(len(batch), bool)
+    keep[rows] = False
+    return only(batch, np.flatnonzero(keep))
+
+
+def only(batch: ObservationBatch, rows: NDArray[np.intp]) -> ObservationBatch:
+    """Returns some rows of the batch, in their order."""
+    places = {int(row): place for place, row in enumerate(rows)}
+    return replace(
+        batch,
+        index=batch.index[rows],
+        observed_at=batch.observed_at[rows],
+        number=batch.number[rows],
+        quality=batch.quality[rows],
+        text={places[row]: text for row, text in batch.text.items() if row in places},
+        frame={places[row]: frame for row, frame in batch.frame.items() if row in places},
+    )
+
+
+def quarantine(taken: Taken, now_us: int) -> list[Record]:
+    """Returns the records that keep what was refused, with the reason and the raw bytes."""
+    return [
+        _record(taken, number, reason, batch, now_us) for number, (reason, batch) in enumerate(taken.refused)
+    ]
+
+
+def _record(taken: Taken, number: int, reason: Reason, batch: ObservationBatch | None, now_us: int) -> Record:
+    body = Quarantined(
+        at=format_us(now_us),
+        subject=taken.subject,
+        principal=taken.principal,
+        gateway=batch.gateway if batch else "",
+        rows=len(batch) if batch else 0,
+        reason=reason,
+        raw=b64encode(encode_batch(batch) if batch else taken.data).decode(),
+    )
+    tenant = batch.tenant if batch else ""
+    return Record(
+        QUARANTINE, tenant, f"obs-{taken.position:020d}-{number}", msgspec.json.encode(body), now_us
+    )
+
+
+def _bad_rows(batch: ObservationBatch, latest_us: int) -> list[tuple[Reason, NDArray[np.intp]]]:
+    future = np.flatnonzero(batch.observed_at > latest_us)
+    bad = [(Reason("observation.future", {"latest": format_us(latest_us)}), future)] if len(future) else []
+    for place, series in enumerate(batch.series):
+        reason = _fault(series)
+        if reason is not None:
+            rows = np.setdiff1d(np.flatnonzero(batch.index == place), future)
+            bad.append((reason, rows))
+    return [(reason, rows) for reason, rows in bad if len(rows)]
+
+
+# A province has few kinds of (unit, division) pairs; the ids are checked when the entity is first made.
+_sound: set[tuple[str, str]] = set()
+
+
+def _fault(series: Series) -> Reason | None:
+    try:
+        if (series.unit, series.division) not in _sound:
+            if series.unit:
+                unit(series.unit)
+            division(series.division)
+            _sound.add((series.unit, series.division))
+        if not series.entity.isprintable() or not series.entity.startswith("urn:"):
+            check_urn(series.entity)
+    except YunmengError as error:
+        return _reason(error)
+    return None
+
+
+def _reason(error: YunmengError) -> Reason:
+    return Reason(error.key, {name: str(value) for name, value in error.facts.items()})

@@ -87,6 +87,15 @@ class Aggregate:
     value: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class TrendStep:
+    """One period of a trend: how many entities had values, and the method over their means."""
+
+    start: int
+    entities: int
+    value: float | None
+
+
 class History(Protocol):
     """The history of a node; one process owns the embedded engine, the others reach it by URL."""
 
@@ -102,6 +111,22 @@ class History(Protocol):
         self, query: TemporalQuery, methods: Sequence[Method], period_s: int
     ) -> Sequence[Aggregate]:
         """Returns aggregates by period (0: one over the whole range), pushed down to the engine."""
+        ...
+
+    async def trend(
+        self,
+        reach: Reach,
+        type: str,
+        attribute: str,
+        method: Literal["sum", "avg", "min", "max"],
+        start: int,
+        end: int,
+        period_s: int,
+    ) -> Sequence[TrendStep]:
+        """Returns a numeric attribute of all entities of a type over time, ordered by time, in one query.
+
+        In each period every entity counts once, with its mean; ``method`` then goes over the entities.
+        """
         ...
 
     async def count(self, tenant: str = "") -> int:

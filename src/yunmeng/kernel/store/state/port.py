@@ -8,7 +8,7 @@ from yunmeng.kernel.model import Condition, GeoCondition, ObservationBatch, Scop
 from yunmeng.kernel.trust import Reach
 
 
-Summary = Literal["count", "sum", "avg", "min", "max"]
+Summary = Literal["count", "sum", "avg", "min", "max", "newest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ class StateReader(Protocol):
         """Returns (entities, value) of a numeric attribute by division code cut to ``digits`` (2, 4 or 6).
 
         Current values, telemetry's last values included; an empty attribute only counts entities.
+        ``newest`` gives the latest ``observedAt`` of the attribute, in microseconds UTC.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""The node: a profile wired into running processes, and the command line."""

@@ -1,0 +1,119 @@
+"""The data folder of a node: its version, its lock, and where its running parts can be reached."""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from yunmeng import __version__
+from yunmeng.kernel.base import Broken, Unavailable
+
+FORMAT = 1
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What ``node.json`` says about the folder."""
+
+    format: int
+    made_by: str
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """Where the running parts of a node listen, with the secrets that they ask for."""
+
+    bus_url: str = ""
+    bus_token: str = ""
+    history_url: str = ""
+    history_user: str = "default"
+    history_password: str = ""
+    http_url: str = ""
+
+
+class DataFolder:
+    """A node's folder; one running node holds its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+        self._lock: IO[bytes] | None = None
+
+    @property
+    def logs(self) -> Path:
+        """Where every process writes its log."""
+        return self.path / "logs"
+
+    @property
+    def _endpoints(self) -> Path:
+        return self.path / "run" / "endpoints.json"
+
+    def open(self) -> None:
+        """Makes or checks the folder and takes its lock.
+
+        Raises:
+            Broken: ``node.newer`` when a later version wrote it, ``node.foreign`` when it holds something else.
+            Unavailable: ``node.running`` when another node holds it, ``node.unwritable``.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name in ("run", "logs"):
+                (self.path / name).mkdir(exist_ok=True, mode=0o700)
+            self._take_lock()
+        except OSError as cause:
+            raise Unavailable("node.unwritable", path=self.path, reason=cause.strerror) from cause
+        self._check_mark()
+
+    def close(self) -> None:
+        """Gives the lock back; the endpoints are gone with it."""
+        with suppress(FileNotFoundError):
+            self._endpoints.unlink()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def write_endpoints(self, endpoints: Endpoints) -> None:
+        """Tells the node's own processes where to reach each other; readable by the owner only."""
+        write_private(self._endpoints, msgspec.json.encode(endpoints))
+
+    def endpoints(self) -> Endpoints:
+        """Returns where the running node listens. Raises ``Unavailable("node.stopped")``."""
+        try:
+            return msgspec.json.decode(self._endpoints.read_bytes(), type=Endpoints)
+        except OSError as cause:
+            raise Unavailable("node.stopped", path=self.path) from cause
+
+    def _take_lock(self) -> None:
+        lock = (self.path / "run" / "lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as cause:
+            lock.close()
+            raise Unavailable("node.running", path=self.path) from cause
+        self._lock = lock
+
+    def _check_mark(self) -> None:
+        mark = self.path / "node.json"
+        if not mark.exists():
+            strangers = {entry.name for entry in self.path.iterdir()} - {"run", "logs"}
+            if strangers:
+                raise Broken("node.foreign", path=self.path, found=", ".join(sorted(strangers)[:3]))
+            write_private(mark, msgspec.json.encode(Mark(FORMAT, __version__)))
+            return
+        try:
+            found = msgspec.json.decode(mark.read_bytes(), type=Mark)
+        except msgspec.MsgspecError as cause:
+            raise Broken("node.corrupt", path=mark) from cause
+        if found.format > FORMAT:
+            raise Broken("node.newer", path=self.path, made_by=found.made_by, version=__version__)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replaces a file at once, readable by its owner only."""
+    partial = path.with_suffix(".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

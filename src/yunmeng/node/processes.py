@@ -1,0 +1,83 @@
+"""Child processes of a node: started, awaited, watched, started again."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yunmeng.kernel.base import Unavailable
+
+_log = logging.getLogger("yunmeng.node")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+_STEADY_S = 30.0
+
+
+@dataclass(slots=True)
+class Role:
+    """One process of ours: ``python -m yunmeng.node.roles NAME``; it writes a line when it is ready."""
+
+    name: str
+    arguments: Sequence[str]
+    log: Path
+    restarts: int = 0
+    process: asyncio.subprocess.Process | None = None
+    _watch: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    async def start(self, timeout_s: float = 60.0) -> None:
+        """Starts the process and waits until it is ready. Raises ``Unavailable("node.role-failed")``."""
+        await self._spawn(timeout_s)
+        self._watch = asyncio.create_task(self._keep_running())
+
+    async def stop(self, timeout_s: float = 10.0) -> None:
+        """Asks the process to end, then ends it."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.process.wait(), timeout_s)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+    async def _spawn(self, timeout_s: float) -> None:
+        command = (sys.executable, "-m", "yunmeng.node.roles", self.name, *self.arguments)
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log
+            )
+        out = self.process.stdout
+        try:
+            line = await asyncio.wait_for(out.readline(), timeout_s) if out else b""
+        except TimeoutError:
+            line = b""
+        if line.strip() != b"ready":
+            if self.process.returncode is None:
+                self.process.kill()
+            await self.process.wait()
+            raise Unavailable("node.role-failed", role=self.name, log=self.log, last=_last_line(self.log))
+
+    async def _keep_running(self) -> None:
+        loop = asyncio.get_running_loop()
+        pause = _FIRST_PAUSE_S
+        while self.process is not None:
+            started = loop.time()
+            code = await self.process.wait()
+            pause = _FIRST_PAUSE_S if loop.time() - started > _STEADY_S else pause
+            _log.error("%s ended with %s; starting it again in %.1f s", self.name, code, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            self.restarts += 1
+            try:
+                await self._spawn(60.0)
+            except Unavailable as error:
+                _log.error("%s", error)  # noqa: TRY400  (the log of the role has the trace)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else ""

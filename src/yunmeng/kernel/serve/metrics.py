@@ -1,0 +1,75 @@
+"""What the node did, counted for Prometheus (text exposition format 0.0.4)."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from time import monotonic
+
+_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Histogram:
+    """How long the calls of one action took, in seconds."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_BOUNDS) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.total += seconds
+        for number, bound in enumerate(_BOUNDS):
+            if seconds <= bound:
+                self.counts[number] += 1
+                return
+        self.counts[-1] += 1
+
+
+class Metrics:
+    """Counts of one process; each api process answers for itself."""
+
+    def __init__(self) -> None:
+        self._started = monotonic()
+        self._calls: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._times: defaultdict[str, _Histogram] = defaultdict(_Histogram)
+        self._events: defaultdict[str, int] = defaultdict(int)
+
+    def call(self, action: str, status: int, seconds: float) -> None:
+        """Counts one answered call."""
+        self._calls[action, status] += 1
+        self._times[action].add(seconds)
+
+    def event(self, name: str, count: int = 1) -> None:
+        """Counts something else, e.g. ``audit_events``."""
+        self._events[name] += count
+
+    def text(self) -> str:
+        """Writes all of it in the exposition format."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        yield "# HELP yunmeng_http_requests_total Answered calls by action and status."
+        yield "# TYPE yunmeng_http_requests_total counter"
+        for (action, status), count in sorted(self._calls.items()):
+            yield f'yunmeng_http_requests_total{{action="{action}",status="{status}"}} {count}'
+        yield "# HELP yunmeng_http_request_seconds Time to answer by action."
+        yield "# TYPE yunmeng_http_request_seconds histogram"
+        for action, histogram in sorted(self._times.items()):
+            yield from _histogram(action, histogram)
+        for name, count in sorted(self._events.items()):
+            yield f"# TYPE yunmeng_{name}_total counter"
+            yield f"yunmeng_{name}_total {count}"
+        yield "# TYPE yunmeng_uptime_seconds gauge"
+        yield f"yunmeng_uptime_seconds {monotonic() - self._started:.3f}"
+
+
+def _histogram(action: str, histogram: _Histogram) -> Iterator[str]:
+    seen = 0
+    name = "yunmeng_http_request_seconds"
+    for bound, count in zip((*map(str, _BOUNDS), "+Inf"), histogram.counts, strict=True):
+        seen += count
+        yield f'{name}_bucket{{action="{action}",le="{bound}"}} {seen}'
+    yield f'{name}_sum{{action="{action}"}} {histogram.total:.6f}'
+    yield f'{name}_count{{action="{action}"}} {seen}'

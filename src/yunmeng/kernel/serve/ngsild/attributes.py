@@ -1,0 +1,91 @@
+"""Attributes of one entity (ETSI GS CIM 009 §6.6, §6.7)."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from yunmeng.kernel.base import BadInput, sentence
+from yunmeng.kernel.model import (
+    Append,
+    Context,
+    DeleteAttribute,
+    Outcome,
+    PartialUpdate,
+    ReplaceAttribute,
+    Update,
+    expand_fragment,
+)
+from yunmeng.kernel.serve.body import as_object
+from yunmeng.kernel.serve.keeping import write_one
+from yunmeng.kernel.serve.ngsild.entities import fragment_of, path_id
+from yunmeng.kernel.serve.ngsild.negotiation import Payload, read_payload, request_context
+from yunmeng.kernel.serve.ngsild.parameters import flag, options
+from yunmeng.kernel.serve.replies import empty_reply, json_reply
+from yunmeng.kernel.serve.routes import Call
+
+
+async def append(call: Call) -> Response:
+    """Appends attributes (§5.6.3); ``options=noOverwrite`` leaves those that exist."""
+    id_ = path_id(call)
+    payload = await read_payload(call)
+    overwrite = "noOverwrite" not in options(call.request.query_params)
+    outcome = await write_one(call, Append(id_, fragment_of(payload, id_), overwrite))
+    return update_result(call, outcome, payload.context)
+
+
+async def update(call: Call) -> Response:
+    """Updates attributes that exist (§5.6.2)."""
+    id_ = path_id(call)
+    payload = await read_payload(call)
+    outcome = await write_one(call, Update(id_, fragment_of(payload, id_)))
+    return update_result(call, outcome, payload.context)
+
+
+async def partial_update(call: Call) -> Response:
+    """Changes members of one attribute instance (§5.6.4)."""
+    id_ = path_id(call)
+    attribute, instance = _instance(call, await read_payload(call), partial=True)
+    await write_one(call, PartialUpdate(id_, attribute, instance))
+    return empty_reply()
+
+
+async def replace(call: Call) -> Response:
+    """Replaces one attribute instance (§5.6.19)."""
+    id_ = path_id(call)
+    attribute, instance = _instance(call, await read_payload(call), partial=False)
+    await write_one(call, ReplaceAttribute(id_, attribute, instance))
+    return empty_reply()
+
+
+async def delete(call: Call) -> Response:
+    """Deletes an attribute instance, or all of them (§5.6.5)."""
+    id_ = path_id(call)
+    context = await request_context(call)
+    parameters = call.request.query_params
+    attribute = context.expand(call.request.path_params["attribute"])
+    every = flag(parameters, "deleteAll")
+    await write_one(call, DeleteAttribute(id_, attribute, parameters.get("datasetId", ""), every))
+    return empty_reply()
+
+
+def _instance(call: Call, payload: Payload, *, partial: bool) -> tuple[str, dict[str, Any]]:
+    name: str = call.request.path_params["attribute"]
+    attribute = payload.context.expand(name)
+    body = as_object(payload.value, "attribute")
+    fragment = expand_fragment({name: body}, payload.context, partial=partial)
+    instances = fragment.get(attribute)
+    if not instances or len(instances) != 1:
+        raise BadInput("attribute.one", attribute=name)
+    return attribute, instances[0]
+
+
+def update_result(call: Call, outcome: Outcome, context: Context) -> Response:
+    """Answers 204, or 207 with what was and what was not updated (§5.2.18)."""
+    if not outcome.not_updated:
+        return empty_reply()
+    refused = [
+        {"attributeName": context.compact(uri), "reason": sentence(reason, {}, call.language)}
+        for uri, reason in outcome.not_updated.items()
+    ]
+    done = [context.compact(uri) for uri in outcome.updated]
+    return json_reply({"updated": done, "notUpdated": refused}, 207)

@@ -1,0 +1,97 @@
+"""Entities, one at a time (ETSI GS CIM 009 §6.4, §6.5)."""
+
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from yunmeng.kernel.base import BadInput, NotFound, check_urn
+from yunmeng.kernel.model import Create, Delete, Merge, Replace, expand_entity, expand_fragment
+from yunmeng.kernel.serve.body import as_object
+from yunmeng.kernel.serve.keeping import write_one
+from yunmeng.kernel.serve.ngsild.negotiation import Payload, accepted, answer, read_payload, request_context
+from yunmeng.kernel.serve.ngsild.representation import read_view, show
+from yunmeng.kernel.serve.ngsild.tenants import absent
+from yunmeng.kernel.serve.replies import Reply, empty_reply
+from yunmeng.kernel.serve.routes import Call
+
+ENTITIES = "/ngsi-ld/v1/entities"
+
+
+def path_id(call: Call) -> str:
+    """Returns the entity id of the address.
+
+    Raises:
+        BadInput: ``id.bad``.
+    """
+    return check_urn(call.request.path_params["id"])
+
+
+async def create(call: Call) -> Response:
+    """Creates an entity (§5.6.1)."""
+    payload = await read_payload(call)
+    document = expand_entity(as_object(payload.value, "entity"), payload.context)
+    await write_one(call, Create(document))
+    location = f"{ENTITIES}/{quote(str(document['id']), safe=':@!$&*+,;=')}"
+    return Reply(b"", 201, headers={"Location": location})
+
+
+async def retrieve(call: Call) -> Response:
+    """Retrieves an entity (§5.7.1)."""
+    id_ = path_id(call)
+    parameters = call.request.query_params
+    media = accepted(call.request, geo=True)
+    context = await request_context(call)
+    view = read_view(parameters, context, media)
+    body = await call.services.state.get(call.reach, id_)
+    if body is None:
+        raise await absent(call, id_)
+    shown = await show(call, (body,), view)
+    if not shown:
+        raise NotFound("entity.no-attributes", id=id_)
+    return answer(shown[0], context, media)
+
+
+async def merge(call: Call) -> Response:
+    """Merges a fragment into an entity (§5.6.17)."""
+    id_ = path_id(call)
+    payload = await read_payload(call)
+    parameters = call.request.query_params
+    fragment = fragment_of(payload, id_)
+    await write_one(
+        call, Merge(id_, fragment, parameters.get("observedAt", ""), parameters.get("lang", ""))
+    )
+    return empty_reply()
+
+
+async def replace(call: Call) -> Response:
+    """Replaces an entity whole (§5.6.18)."""
+    id_ = path_id(call)
+    payload = await read_payload(call)
+    body = as_object(payload.value, "entity")
+    same_id(body, id_)
+    document = expand_entity({"id": id_, **body}, payload.context)
+    await write_one(call, Replace(document))
+    return empty_reply()
+
+
+async def delete(call: Call) -> Response:
+    """Deletes an entity (§5.6.6)."""
+    await write_one(call, Delete(path_id(call)))
+    return empty_reply()
+
+
+def fragment_of(payload: Payload, id_: str) -> dict[str, object]:
+    """Expands the attributes of a body that may name its entity only as the address does."""
+    body = as_object(payload.value, "entity")
+    same_id(body, id_)
+    return expand_fragment({name: value for name, value in body.items() if name != "id"}, payload.context)
+
+
+def same_id(body: dict[str, object], id_: str) -> None:
+    """Refuses a body whose id is not that of the address.
+
+    Raises:
+        BadInput: ``id.differs``.
+    """
+    if body.get("id", id_) != id_:
+        raise BadInput("id.differs", id=body["id"], path=id_)

@@ -1,0 +1,174 @@
+"""Media types and contexts of NGSI-LD requests and answers (ETSI GS CIM 009 §6.3.3 to §6.3.6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from starlette.requests import Request
+
+from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.model import Context
+from yunmeng.kernel.model.contexts import ContextMember
+from yunmeng.kernel.serve.body import decode_json
+from yunmeng.kernel.serve.refusals import NotAcceptable, UnsupportedMedia
+from yunmeng.kernel.serve.replies import GEO_JSON, JSON, LD_JSON, Reply, encode_json
+from yunmeng.kernel.serve.routes import Call
+
+Media = Literal["application/json", "application/ld+json", "application/geo+json"]
+
+_MERGE_PATCH = "application/merge-patch+json"
+_RELATION = "http://www.w3.org/ns/json-ld#context"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A decoded body and the context in which its names stand; ``member`` is its own ``@context``, if any."""
+
+    value: object
+    context: Context
+    member: ContextMember | None = None
+
+
+async def read_payload(call: Call) -> Payload:
+    """Reads a body that is one object or an array without contexts of its own.
+
+    Raises:
+        UnsupportedMedia: ``media.type``.
+        BadInput: ``json.*``, ``context.link-and-body``, ``context.missing``.
+        Unavailable: ``context.unavailable``.
+    """
+    linked_data = _is_linked_data(call.request)
+    value = decode_json(await call.request.body())
+    if not isinstance(value, dict):
+        return Payload(value, await _context(call, None))
+    body: dict[str, Any] = value
+    member = take_context(body, linked_data, call.request)
+    return Payload(body, await _context(call, member), member)
+
+
+async def read_batch(call: Call) -> tuple[list[object], list[Context]]:
+    """Reads an array of objects, each with the context that counts for it.
+
+    Raises like :func:`read_payload`; an item that is no object keeps its place, with the request's context.
+    """
+    linked_data = _is_linked_data(call.request)
+    value = decode_json(await call.request.body())
+    if not isinstance(value, list):
+        raise BadInput("json.array", where="body")
+    items: list[object] = value
+    shared = None if linked_data else await _context(call, None)
+    contexts: list[Context] = []
+    for item in items:
+        if not isinstance(item, dict):
+            contexts.append(shared or call.services.contexts.core)
+            continue
+        member = take_context(item, linked_data, call.request)
+        contexts.append(shared if shared is not None else await _context(call, member))
+    return items, contexts
+
+
+def take_context(body: dict[str, Any], linked_data: bool, request: Request) -> ContextMember | None:
+    """Takes the ``@context`` out of a body and checks that it stands where the media type wants it."""
+    member = body.pop("@context", None)
+    if linked_data:
+        if member is None:
+            raise BadInput("context.missing")
+        if has_context_link(request):
+            raise BadInput("context.link-and-body")
+    elif member is not None:
+        raise BadInput("context.unexpected")
+    return member
+
+
+async def request_context(call: Call) -> Context:
+    """Returns the context of the Link header, the core context without one."""
+    return await _context(call, None)
+
+
+async def _context(call: Call, member: ContextMember | None) -> Context:
+    link = None if member is not None else call.request.headers.get("link")
+    if member is None and link is None:
+        return call.services.contexts.core
+    return await call.services.contexts.resolve(member, link)
+
+
+def has_context_link(request: Request) -> bool:
+    """Tells whether a Link header names a JSON-LD context."""
+    return _RELATION in request.headers.get("link", "")
+
+
+def _is_linked_data(request: Request) -> bool:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == LD_JSON:
+        return True
+    if media == JSON or (media == _MERGE_PATCH and request.method == "PATCH"):
+        return False
+    raise UnsupportedMedia("media.type", media=media or "-")
+
+
+def accepted(request: Request, *, geo: bool = False) -> Media:
+    """Picks the media type of the answer; JSON where the caller has no wish.
+
+    Raises:
+        NotAcceptable: ``media.accept``.
+    """
+    header = request.headers.get("accept")
+    if header is None or header == "*/*":
+        return JSON
+    chosen = _negotiate(header, geo)
+    if chosen is None:
+        raise NotAcceptable("media.accept", accept=header)
+    return chosen
+
+
+@lru_cache(maxsize=256)
+def _negotiate(header: str, geo: bool) -> Media | None:
+    offers: tuple[Media, ...] = (JSON, LD_JSON, GEO_JSON) if geo else (JSON, LD_JSON)
+    best: tuple[float, int] | None = None
+    for part in header.split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+        for rank, offer in enumerate(offers):
+            specific = media == offer
+            if quality > 0 and (specific or media in ("*/*", "application/*")):
+                candidate = (quality + (0.0005 if specific else 0.0), -rank)
+                best = max(best or candidate, candidate)
+    return offers[-best[1]] if best is not None else None
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def answer(
+    payload: Any,
+    context: Context,
+    media: Media,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """Answers with entities, saying the context in the body (JSON-LD) or in a Link header (JSON, GeoJSON)."""
+    extra = dict(headers or {})
+    if media == LD_JSON:
+        return Reply(encode_json(with_context(payload, context)), status, media, extra)
+    if context.link:
+        link = link_header(context.link)
+        extra["Link"] = f"{extra['Link']}, {link}" if "Link" in extra else link
+    return Reply(encode_json(payload), status, media, extra)
+
+
+def link_header(url: str) -> str:
+    """Returns the Link header value that names a context (§6.3.5)."""
+    return f'<{url}>; rel="{_RELATION}"; type="{LD_JSON}"'
+
+
+def with_context(payload: Any, context: Context) -> Any:
+    """Returns the payload with the ``@context`` first, in each of its entities when it is a list."""
+    if isinstance(payload, list):
+        return [{"@context": context.member, **item} for item in payload]  # pyright: ignore[reportUnknownVariableType]
+    return {"@context": context.member, **payload}

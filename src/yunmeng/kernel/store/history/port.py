@@ -45,7 +45,12 @@ class HistoryBlock:
 
 @dataclass(frozen=True, slots=True)
 class TemporalQuery:
-    """Temporal part of a query (ETSI §4.11); times are microseconds UTC."""
+    """Temporal part of a query (ETSI §4.11); times are microseconds UTC.
+
+    ``start`` is ``timeAt`` of every relation, ``end`` is ``endTimeAt``: ``before`` is < start, ``after`` > start,
+    ``between`` >= start and < end. ``limit`` bounds the points of each attribute of each entity: the oldest,
+    or the newest when ``last`` is set. No ``entities`` means all in reach.
+    """
 
     reach: Reach
     entities: tuple[str, ...]
@@ -61,7 +66,11 @@ class TemporalQuery:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of one attribute; ``body`` is set when it was written through the API."""
+    """One value of one attribute; ``body`` is set when it was written through the API.
+
+    ``at`` is in microseconds UTC: when it was observed, or else when it was modified. ``text`` is the value as the
+    source wrote it, where that says more than ``value``.
+    """
 
     entity: str
     attribute: str
@@ -73,6 +82,7 @@ class Point:
     gateway: str = ""
     instance_id: str = ""
     body: dict[str, Any] | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,17 @@ class TrendStep:
 
     start: int
     entities: int
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DivisionStep:
+    """One period of one division: how many values there were, and the method over them; ``end`` is exclusive."""
+
+    division: str
+    start: int
+    end: int
+    count: int
     value: float | None
 
 
@@ -129,8 +150,25 @@ class History(Protocol):
         """
         ...
 
-    async def count(self, tenant: str = "") -> int:
-        """Returns how many values are kept."""
+    async def summary(
+        self,
+        reach: Reach,
+        type: str,
+        attribute: str,
+        method: Method,
+        start: int,
+        end: int,
+        period_s: int,
+        digits: int,
+    ) -> Sequence[DivisionStep]:
+        """Returns a numeric attribute over all values of a type by division code cut to ``digits`` (2, 4 or 6).
+
+        Ordered by division, then time; periods of ``period_s`` seconds from ``start`` (0: one), ``end`` exclusive.
+        """
+        ...
+
+    async def count(self, tenant: str | None = None) -> int:
+        """Returns how many values are kept of a tenant (None: of all)."""
         ...
 
     async def delete(self, tenant: str, entity: str, attribute: str = "", instance_id: str = "") -> None:

@@ -1,0 +1,110 @@
+"""ClickHouse's Native format: a block of columns straight from numpy buffers, strings as dictionaries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SHARED_DICTIONARY = 1
+_OWN_KEYS = 1 << 9
+_WIDTHS: tuple[tuple[int, type[np.unsignedinteger]], ...] = ((1 << 8, np.uint8), (1 << 16, np.uint16))
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A column of fixed width; the buffer's type must be that of the ClickHouse type, little-endian."""
+
+    type: str
+    values: NDArray[np.generic]
+
+    def encode(self) -> bytes:
+        """Returns the column's bytes."""
+        return np.ascontiguousarray(self.values).tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Strings as a dictionary: row ``i`` is ``keys[codes[i]]``. ``type`` is always LowCardinality(String)."""
+
+    keys: Sequence[str]
+    codes: NDArray[np.integer]
+    type: str = "LowCardinality(String)"
+
+    def encode(self) -> bytes:
+        """Returns the column's bytes; the first key of the dictionary is the empty string, as the format wants."""
+        entries, codes = ["", *self.keys], self.codes + 1
+        width, kind = next(
+            ((i, kind) for i, (most, kind) in enumerate(_WIDTHS) if len(entries) <= most), (2, np.uint32)
+        )
+        head = np.array([_SHARED_DICTIONARY, _OWN_KEYS | width, len(entries)], np.uint64)
+        return b"".join((
+            head.tobytes(), strings(entries), np.uint64(len(codes)).tobytes(), codes.astype(kind).tobytes()
+        ))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Strings one by one; for columns that are mostly empty or all different."""
+
+    values: Sequence[str | bytes]
+    type: str = "String"
+
+    def encode(self) -> bytes:
+        """Returns the column's bytes."""
+        return strings(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """Strings of which most are missing: ``present`` maps a row to its text, the rest is NULL."""
+
+    rows: int
+    present: dict[int, str]
+    type: str = "Nullable(String)"
+
+    def encode(self) -> bytes:
+        """Returns the column's bytes."""
+        missing = np.ones(self.rows, np.uint8)
+        if not self.present:
+            return missing.tobytes() + bytes(self.rows)
+        missing[list(self.present)] = 0
+        texts: list[str | bytes] = [b""] * self.rows
+        for row, text in self.present.items():
+            texts[row] = text
+        return missing.tobytes() + strings(texts)
+
+
+Column = Fixed | Keyed | Plain | Sparse
+
+
+def block(rows: int, columns: dict[str, Column]) -> bytes:
+    """Returns one block; every column has ``rows`` rows."""
+    parts = [varint(len(columns)), varint(rows)]
+    for name, column in columns.items():
+        parts += (strings((name, column.type)), column.encode())
+    return b"".join(parts)
+
+
+def strings(values: Sequence[str | bytes]) -> bytes:
+    """Returns strings with their lengths before them."""
+    out = bytearray()
+    for value in values:
+        raw = value.encode() if isinstance(value, str) else value
+        size = len(raw)
+        if size < 0x80:
+            out.append(size)
+        else:
+            out += varint(size)
+        out += raw
+    return bytes(out)
+
+
+def varint(number: int) -> bytes:
+    """Returns an unsigned integer, seven bits a byte, the lowest first."""
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

@@ -59,6 +59,16 @@ from yunmeng.kernel.base.time import (
     now_us,
     parse_instant,
 )
+from yunmeng.kernel.base.units import (
+    Quantity,
+    Unit,
+    conversion,
+    convert,
+    quantities,
+    unit,
+    unit_of_ucum,
+    units,
+)
 from yunmeng.kernel.base.words import (
     LANGUAGES,
     Language,
@@ -93,6 +103,7 @@ __all__ = [
     "Origin",
     "Package",
     "Problem",
+    "Quantity",
     "Secret",
     "Settings",
     "StateSettings",
@@ -102,6 +113,7 @@ __all__ = [
     "TrustSettings",
     "Unauthenticated",
     "Unavailable",
+    "Unit",
     "Unsupported",
     "YunmengError",
     "ancestors",
@@ -109,6 +121,8 @@ __all__ = [
     "catalogue",
     "check_urn",
     "children",
+    "conversion",
+    "convert",
     "counties",
     "datetime_us",
     "division",
@@ -131,7 +145,11 @@ __all__ = [
     "prefectures",
     "problem",
     "profiles",
+    "quantities",
     "read_package",
     "sentence",
+    "unit",
+    "unit_of_ucum",
+    "units",
     "within",
 ]

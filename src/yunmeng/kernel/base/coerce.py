@@ -22,7 +22,8 @@ def coerce(
     """Returns the value as the setting's type; text becomes a number or a boolean only where one is wanted.
 
     Raises:
-        BadInput: ``settings.type``, ``settings.range``, ``settings.choice``, ``settings.url_secret``, ``secret.inline``.
+        BadInput: ``settings.type``, ``settings.range``, ``settings.choice``, ``settings.url_secret``,
+            ``secret.inline``.
     """
     choices = get_args(kind) if get_origin(kind) is not None else ()
     if choices:

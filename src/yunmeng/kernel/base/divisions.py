@@ -1,4 +1,4 @@
-"""The 117 administrative units of Hubei (GB/T 2260): one province, 17 prefecture-level, 103 county-level, four both."""
+"""The 117 units of Hubei (GB/T 2260): the province, 17 prefecture-level, 103 county-level, four of them both."""
 
 import csv
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def prefectures() -> tuple[Division, ...]:
 
 
 def counties(code: str = "420000") -> tuple[Division, ...]:
-    """Returns the county-level units of a unit: all 103, or those below it, or the unit itself where it is one.
+    """Returns the county-level units of a unit: all 103, those below it, or itself where it is one.
 
     Raises:
         BadInput: ``division.unknown``.
@@ -101,7 +101,7 @@ def within(code: str, ancestor: str) -> bool:
 
 
 def division_prefix(code: str) -> str:
-    """Returns how the codes of the unit and all below it begin: ``42``, ``4201``, or the whole code of a leaf.
+    """Returns how the codes of the unit and of all below it begin: ``42``, ``4201``, or all of a leaf's code.
 
     Raises:
         BadInput: ``division.unknown``.

@@ -1,5 +1,7 @@
 """One root for every error: a key, facts, an HTTP status, words in two languages and the way out."""
 
+# ruff: noqa: N818 (callers read better as `raise NotFound(...)`)
+
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -18,7 +20,7 @@ class YunmengError(Exception):
         self.key = key
         self.facts = facts
 
-    def __reduce__(self) -> "tuple[Callable[..., YunmengError], tuple[type[YunmengError], str, dict[str, object]]]":
+    def __reduce__(self) -> "tuple[_Make, tuple[type[YunmengError], str, dict[str, object]]]":
         # jobs run in other processes, and facts are keywords
         return _remake, (type(self), self.key, self.facts)
 
@@ -85,6 +87,9 @@ class Broken(YunmengError):
     """A file or folder of the node is corrupt, foreign, or of a newer version."""
 
     status = 500
+
+
+_Make = Callable[[type[YunmengError], str, dict[str, object]], YunmengError]
 
 
 def _remake(kind: type[YunmengError], key: str, facts: dict[str, object]) -> YunmengError:

@@ -8,7 +8,7 @@ from yunmeng.kernel.base.errors import BadInput
 LONGEST_ID = 1024
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-# RFC 3986 §2: unreserved, reserved and percent-encoded; nothing else, so no control characters, spaces or quotes
+# RFC 3986 §2: unreserved, reserved and percent-encoded; so no control characters, spaces or double quotes
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 # RFC 8141 §2: NID of 2 to 32, NSS of pchar and "/" that begins with a pchar, then r-, q- and f-components
 _PCHAR = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
@@ -32,7 +32,7 @@ def make_urn(type: str, *parts: str) -> str:
 
 
 def check_urn(text: object) -> str:
-    """Returns the identifier unchanged if it is a URI of at most 1,024 characters, and a sound URN if it begins so.
+    """Returns the identifier unchanged if it is a URI of at most 1,024 characters, sound too if a URN.
 
     Raises:
         BadInput: ``id.bad``.

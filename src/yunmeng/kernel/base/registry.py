@@ -67,7 +67,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class SystemClaim:
-    """That a package implements one of the plan's systems, with the test (a pytest node id) that shows it at work."""
+    """That a package implements one of the plan's systems, with the test (a pytest node id) that shows it."""
 
     id: str
     proof: str

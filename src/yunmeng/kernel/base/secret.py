@@ -9,7 +9,7 @@ from yunmeng.kernel.base.errors import BadInput, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A reference ``env:NAME`` or ``file:/path`` to a secret, or empty for none; it may be shown, its value never.
+    """A reference ``env:NAME`` or ``file:/path``, or empty for none; it may be shown, the secret never.
 
     Raises:
         BadInput: ``secret.inline`` when the text is no reference (it is not repeated: it may be the secret).

@@ -1,4 +1,4 @@
-"""The settings a node has, by section; what each is for stands in the word tables as ``settings.<section>.<key>``."""
+"""The settings a node has; what each is for stands in the word tables as ``settings.<section>.<key>``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,9 @@ from typing import Literal
 from yunmeng.kernel.base.secret import Secret
 
 Tier = Literal["province", "city", "county"]
+
+
+_NONE = Secret()
 
 
 def _within(default: float, low: float, high: float = float("inf")) -> int:
@@ -38,11 +41,14 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True)
 class BusSettings:
-    """The bus 传; an empty ``url`` starts an engine of one's own, port 0 takes a free one, ``max_bytes`` is a stream's cap."""
+    """The bus 传; an empty ``url`` starts a server of our own at ``port`` (0: a free one).
+
+    ``max_bytes`` is the cap of a stream.
+    """
 
     engine: Literal["memory", "nats"] = "nats"
     url: str = ""
-    token: Secret = Secret()
+    token: Secret = _NONE
     port: int = _within(0, 0, 65_535)
     max_bytes: int = _within(4 << 30, 1 << 20)
     sync: Literal["always", "interval"] = "always"
@@ -54,7 +60,7 @@ class StateSettings:
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
     url: str = ""
-    password: Secret = Secret()
+    password: Secret = _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class HistorySettings:
     engine: Literal["chdb", "clickhouse"] = "chdb"
     url: str = ""
     user: str = "default"
-    password: Secret = Secret()
+    password: Secret = _NONE
     port: int = _within(0, 0, 65_535)
 
 
@@ -75,13 +81,16 @@ class ObjectsSettings:
     engine: Literal["folder", "s3"] = "folder"
     url: str = ""
     region: str = ""
-    access_key: Secret = Secret()
-    secret_key: Secret = Secret()
+    access_key: Secret = _NONE
+    secret_key: Secret = _NONE
 
 
 @dataclass(frozen=True, slots=True)
 class KeeperSettings:
-    """The single writer: it commits after ``linger_ms`` or ``batch`` rows; later than ``future_tolerance_s`` is refused."""
+    """The single writer: it commits after ``linger_ms`` or ``batch`` rows.
+
+    Observations further ahead of the clock than ``future_tolerance_s`` are refused.
+    """
 
     linger_ms: int = _within(250, 0, 60_000)
     batch: int = _within(10_000, 1, 1_000_000)

@@ -1,4 +1,4 @@
-"""Typed settings: defaults < profile < ``yunmeng.toml`` < environment < command line, each value with its origin."""
+"""Typed settings: defaults < profile < ``yunmeng.toml`` < environment < command line; each knows its origin."""
 
 import os
 import tomllib
@@ -41,7 +41,7 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Settings(Sections):
-    """All settings of a node; ``Settings()`` are the defaults. ``origins`` holds what was set, by ``section.key``."""
+    """All settings of a node; ``Settings()`` are the defaults, ``origins`` says where others came from."""
 
     origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
 
@@ -70,13 +70,13 @@ def load_settings(
         profile: A tier's settings that ship: ``province``, ``city`` or ``county``.
 
     Raises:
-        BadInput: ``settings.unknown``, ``settings.type``, ``settings.range``, ``settings.syntax``, ``settings.absent``,
-            ``settings.profile``, ``settings.url_secret``, ``secret.inline``, ``division.unknown``.
+        BadInput: ``settings.unknown``, ``.type``, ``.range``, ``.choice``, ``.syntax``, ``.absent``, ``.profile``,
+            ``.url_secret`` or ``.tier``; ``secret.inline``; ``division.unknown``.
     """
     settings = Settings()
     for given in _given(file, os.environ if env is None else env, overrides, profile):
         settings = _set(settings, given)
-    division(settings.node.division)
+    _check_tier(settings)
     return settings
 
 
@@ -91,6 +91,13 @@ def explain(settings: Settings, lang: str = "zh-CN") -> tuple[Explained, ...]:
 def profiles() -> Mapping[str, Path]:
     """Returns the profiles that ship, by name."""
     return {path.stem: path for path in sorted(_PROFILES.glob("*.toml"))}
+
+
+def _check_tier(settings: Settings) -> None:
+    node, place = settings.node, division(settings.node.division)
+    fits = {"province": place.level == "province", "city": place.prefecture_unit, "county": place.county_unit}
+    if not fits[node.tier]:
+        raise BadInput("settings.tier", tier=node.tier, division=place.code, name=place.name_zh)
 
 
 def _given(
@@ -164,7 +171,7 @@ def _section_fields() -> Mapping[str, Mapping[str, tuple[Any, Field[Any]]]]:
     sections: dict[str, dict[str, tuple[Any, Field[Any]]]] = {}
     for name, kind in get_type_hints(Sections).items():
         hints = {} if name == "contexts" else get_type_hints(kind)
-        sections[name] = {} if not hints else {each.name: (hints[each.name], each) for each in fields(kind)}
+        sections[name] = {each.name: (hints[each.name], each) for each in fields(kind)} if hints else {}
     return sections
 
 

@@ -1,4 +1,4 @@
-"""Time: aware UTC inside, microseconds since 1970 in columns, ISO 8601 at the edge, Asia/Shanghai for people."""
+"""Time: aware UTC inside, microseconds since 1970 in columns, ISO 8601 outside, Asia/Shanghai for people."""
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -23,7 +23,7 @@ def now_us() -> int:
 
 
 def parse_instant(text: object) -> datetime:
-    """Returns the instant that an ISO 8601 date and time with an offset names, in UTC; digits beyond µs are cut.
+    """Returns the instant of an ISO 8601 date and time with an offset, in UTC; digits beyond µs are cut.
 
     Raises:
         BadInput: ``time.bad`` when it is no such text, ``time.naive`` when the offset is missing.
@@ -36,7 +36,7 @@ def parse_instant(text: object) -> datetime:
 
 
 def instant_us(text: object) -> int:
-    """Returns the instant that the text names in microseconds since 1970 UTC; same rules as ``parse_instant``."""
+    """Returns the instant in microseconds since 1970 UTC; same rules as ``parse_instant``."""
     return datetime_us(_parse(text))
 
 
@@ -53,7 +53,7 @@ def datetime_us(instant: datetime) -> int:
 
 
 def format_us(us: int) -> str:
-    """Formats microseconds since 1970 as ``2026-11-22T04:00:00.123Z``; six digits where milliseconds are not exact.
+    """Formats microseconds since 1970 as ``2026-11-22T04:00:00.123Z``; six digits where three are too few.
 
     Raises:
         BadInput: ``time.bad`` outside the years 1 to 9999.

@@ -48,7 +48,7 @@ class Problem:
 
 
 def language(wanted: str) -> Language:
-    """Returns the language of ours that is nearest to a tag such as ``en-GB`` or ``zh-Hans``; else ``zh-CN``."""
+    """Returns our language nearest to a tag such as ``en-GB`` or ``zh-Hans``; else ``zh-CN``."""
     return "en" if wanted.lower().partition("-")[0] == "en" else "zh-CN"
 
 
@@ -82,7 +82,7 @@ def label(key: str, lang: str = "zh-CN") -> str:
 
 
 def catalogue(lang: str = "zh-CN") -> Mapping[str, str]:
-    """Returns every label by key, and the parts of errors as ``errors.<key>.title``, ``.detail``, ``.remedy``.
+    """Returns labels by key, and the parts of errors as ``errors.<key>.title``, ``.detail``, ``.remedy``.
 
     Raises:
         Broken: ``words.bad`` when a table of a package cannot be read.
@@ -109,7 +109,7 @@ def read_words(file: Path) -> dict[str, str]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
         return dict(_flatten(tables))
-    except (OSError, ValueError) as cause:
+    except (OSError, ValueError, TypeError) as cause:
         raise Broken("words.bad", file=file, reason=cause) from cause
 
 
@@ -121,7 +121,7 @@ def _flatten(tables: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, s
         elif isinstance(value, str):
             yield key, value
         else:
-            raise ValueError(f"{key} is not text")
+            raise TypeError(f"{key} is not text")
 
 
 @cache

@@ -23,13 +23,32 @@ if TYPE_CHECKING:
     from yunmeng.kernel.store.history.server import HistoryServer
     from yunmeng.kernel.store.objects.opening import open_objects
     from yunmeng.kernel.store.objects.port import ObjectInfo, Objects
+    from yunmeng.kernel.store.state.opening import open_state_reader, open_state_writer
+    from yunmeng.kernel.store.state.port import (
+        Commit,
+        EntityPage,
+        EntityPut,
+        EntityQuery,
+        EntityRemoval,
+        OutboxItem,
+        Record,
+        StateReader,
+        StateWriter,
+        Summary,
+    )
 
 _HISTORY = "yunmeng.kernel.store.history"
 _OBJECTS = "yunmeng.kernel.store.objects"
+_STATE = "yunmeng.kernel.store.state"
 
 _PLACES = {
     "Aggregate": f"{_HISTORY}.port",
+    "Commit": f"{_STATE}.port",
     "DivisionStep": f"{_HISTORY}.port",
+    "EntityPage": f"{_STATE}.port",
+    "EntityPut": f"{_STATE}.port",
+    "EntityQuery": f"{_STATE}.port",
+    "EntityRemoval": f"{_STATE}.port",
     "History": f"{_HISTORY}.port",
     "HistoryBlock": f"{_HISTORY}.port",
     "HistoryServer": f"{_HISTORY}.server",
@@ -37,17 +56,29 @@ _PLACES = {
     "Method": f"{_HISTORY}.port",
     "ObjectInfo": f"{_OBJECTS}.port",
     "Objects": f"{_OBJECTS}.port",
+    "OutboxItem": f"{_STATE}.port",
     "Point": f"{_HISTORY}.port",
+    "Record": f"{_STATE}.port",
     "Relation": f"{_HISTORY}.port",
+    "StateReader": f"{_STATE}.port",
+    "StateWriter": f"{_STATE}.port",
+    "Summary": f"{_STATE}.port",
     "TemporalQuery": f"{_HISTORY}.port",
     "TrendStep": f"{_HISTORY}.port",
     "open_history": f"{_HISTORY}.opening",
     "open_objects": f"{_OBJECTS}.opening",
+    "open_state_reader": f"{_STATE}.opening",
+    "open_state_writer": f"{_STATE}.opening",
 }
 
 __all__ = [
     "Aggregate",
+    "Commit",
     "DivisionStep",
+    "EntityPage",
+    "EntityPut",
+    "EntityQuery",
+    "EntityRemoval",
     "History",
     "HistoryBlock",
     "HistoryServer",
@@ -55,12 +86,19 @@ __all__ = [
     "Method",
     "ObjectInfo",
     "Objects",
+    "OutboxItem",
     "Point",
+    "Record",
     "Relation",
+    "StateReader",
+    "StateWriter",
+    "Summary",
     "TemporalQuery",
     "TrendStep",
     "open_history",
     "open_objects",
+    "open_state_reader",
+    "open_state_writer",
 ]
 
 

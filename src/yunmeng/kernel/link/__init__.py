@@ -1,5 +1,38 @@
 """Transport 传: the bus between processes and nodes."""
 
+from yunmeng.kernel.link.memory import MemoryBus
+from yunmeng.kernel.link.nats import NatsBus
 from yunmeng.kernel.link.port import Bus, Consumer, Handler, Message, Request, Stream, StreamName
+from yunmeng.kernel.link.server import NatsServer
+from yunmeng.kernel.link.streams import STREAMS, sized_streams
+from yunmeng.kernel.link.wire import (
+    alert_subject,
+    audit_subject,
+    command_subject,
+    entity_changes_subject,
+    obs_subject,
+    observed_subject,
+    subject_tokens,
+)
 
-__all__ = ["Bus", "Consumer", "Handler", "Message", "Request", "Stream", "StreamName"]
+__all__ = [
+    "STREAMS",
+    "Bus",
+    "Consumer",
+    "Handler",
+    "MemoryBus",
+    "Message",
+    "NatsBus",
+    "NatsServer",
+    "Request",
+    "Stream",
+    "StreamName",
+    "alert_subject",
+    "audit_subject",
+    "command_subject",
+    "entity_changes_subject",
+    "obs_subject",
+    "observed_subject",
+    "sized_streams",
+    "subject_tokens",
+]

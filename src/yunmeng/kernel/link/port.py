@@ -1,6 +1,6 @@
-"""The bus port 传: durable streams, and requests between processes. Two engines: in memory, NATS JetStream."""
+"""The bus port 传: durable streams, and requests between processes. Engines: in memory, NATS JetStream."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -13,12 +13,17 @@ Handler = Callable[["Request"], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A durable stream: every subject below ``<name in lower case>.`` belongs to it."""
+    """A durable stream: every subject below ``<name in lower case>.`` belongs to it.
+
+    A full stream either refuses (``Unavailable("bus.full")``, after dropping what every durable
+    consumer has acknowledged) or drops its oldest messages; ``max_age_s`` of 0 keeps for ever.
+    """
 
     name: StreamName
     max_bytes: int
     max_age_s: float = 0.0
     duplicate_window_s: float = 120.0
+    when_full: Literal["refuse", "drop-oldest"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,23 @@ class Request:
 
 
 class Consumer(Protocol):
-    """A durable consumer: what it has not acknowledged comes again, also after a restart."""
+    """A durable consumer: what it has not acknowledged comes again when it is opened again.
+
+    One process at a time holds a durable name. Positions only rise while it is open.
+    """
 
     async def fetch(self, most: int, wait_s: float) -> Sequence[Message]:
-        """Returns what is there, at most ``most``; waits up to ``wait_s`` for the first message."""
+        """Returns what is there, at most ``most``; waits up to ``wait_s`` for the first message.
+
+        Empty when nothing came in time, also while the bus is away (it is waited for).
+        """
         ...
 
     async def ack(self, position: int) -> None:
-        """Acknowledges every message up to and including ``position``."""
+        """Acknowledges every message up to and including ``position``.
+
+        While the bus is away the acknowledgement is kept and sent when it is back.
+        """
         ...
 
     async def close(self) -> None:
@@ -69,22 +83,30 @@ class Bus(Protocol):
         """
         ...
 
-    async def consumer(self, stream: StreamName, durable: str, *, subject: str = "", start: int = 0) -> Consumer:
+    async def consumer(
+        self, stream: StreamName, durable: str, *, subject: str = "", start: int = 0
+    ) -> Consumer:
         """Opens a durable consumer, from position ``start`` (0: the first kept) when it is new."""
         ...
 
     async def read(self, stream: StreamName, first: int, last: int) -> Sequence[Message]:
-        """Reads kept messages ``first..last`` again, without a consumer."""
+        """Reads kept messages ``first..last`` (both included) again, without a consumer."""
         ...
 
-    def follow(self, subject: str) -> AsyncIterator[Message]:
-        """Follows live messages from now on; not durable, drops the oldest when the reader is slow."""
+    def follow(self, subject: str) -> AsyncGenerator[Message]:
+        """Follows newly stored messages from this call on; drops the oldest when the reader is slow.
+
+        Leave it with ``contextlib.aclosing`` or ``aclose()``.
+        """
         ...
 
-    async def request(self, subject: str, data: bytes, principal: Principal, *, timeout_s: float = 10.0) -> bytes:
+    async def request(
+        self, subject: str, data: bytes, principal: Principal, *, timeout_s: float = 10.0
+    ) -> bytes:
         """Asks whoever serves ``subject``; re-raises the handler's ``YunmengError`` at the caller.
 
-        Raises ``Unavailable("bus.no-answer")`` when nobody answers in time.
+        Raises ``Unavailable("bus.no-answer")`` when nobody answers in time (a server that starts in time
+        still answers), ``Unavailable("bus.down")`` when the bus goes away.
         """
         ...
 

@@ -1,0 +1,233 @@
+"""The one file that touches nats-py: a connection that comes back, and calls that fail at once when it goes.
+
+nats-py's own request and JetStream layers cost several times more a message than the wire does, so calls,
+publishes and pulls share one inbox here and their answers go straight to a callback.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from yunmeng.kernel.base import Broken, TooLarge, Unauthenticated, Unavailable, Unsupported
+
+_log = logging.getLogger(__name__)
+_NEEDED = (2, 14)
+_NONE: Mapping[str, str] = {}
+_json_encode = msgspec.json.Encoder().encode
+
+
+class Frame(NamedTuple):
+    """A message as it came off the wire; ``status`` is 0 for data."""
+
+    subject: str
+    reply: str
+    data: bytes
+    headers: Mapping[str, str]
+    status: int
+
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+Receiver = Callable[[Frame], None]
+
+
+class ApiError(msgspec.Struct, frozen=True):
+    """What JetStream says when it refuses."""
+
+    code: int
+    err_code: int = 0
+    description: str = ""
+
+
+class _ApiReply(msgspec.Struct, frozen=True):
+    error: ApiError | None = None
+
+
+class Listening:
+    """A subscription that can be left."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+
+    async def leave(self) -> None:
+        """Stops receiving."""
+        with contextlib.suppress(NatsError):
+            await self._subscription.unsubscribe()
+
+
+class NatsConnection:
+    """A connection to one server or cluster."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self._client = client
+        self._url = url
+        self._inbox = f"_INBOX.{client.new_inbox().rpartition('.')[2]}"
+        self._numbers = count(1)
+        self._receivers: dict[str, Receiver] = {}
+        self._calls: dict[str, asyncio.Future[Frame]] = {}
+        self.on_back: list[Callable[[], None]] = []
+
+    @classmethod
+    async def open(cls, url: str, token: str, *, wait_s: float = 5.0) -> "NatsConnection":
+        """Connects; ``Unavailable("bus.down")`` when nobody answers, ``Unauthenticated("bus.bad-token")``."""
+        client = Client()
+        connection = cls(client, url)
+        trouble: list[Exception] = []
+
+        async def note(error: Exception) -> None:
+            if not client.is_connected:
+                trouble[:] = [error]
+            _log.debug("nats: %s", error)
+
+        try:
+            async with asyncio.timeout(wait_s):
+                await client.connect(
+                    url,
+                    token=token or None,
+                    name="yunmeng",
+                    error_cb=note,
+                    disconnected_cb=connection._lost,
+                    reconnected_cb=connection._back,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.1,
+                    ping_interval=10,
+                    max_outstanding_pings=2,
+                    pending_size=8 * 1024**2,
+                )
+            await connection._greet()
+        except (TimeoutError, OSError, NatsError) as error:
+            await client.close()
+            reason = trouble[0] if trouble else error
+            if "authorization" in str(reason).lower():
+                raise Unauthenticated("bus.bad-token", url=url) from error
+            raise Unavailable("bus.down", url=url) from error
+        return connection
+
+    @property
+    def url(self) -> str:
+        """Where it connects."""
+        return self._url
+
+    @property
+    def up(self) -> bool:
+        """Whether the server is there now."""
+        return self._client.is_connected
+
+    async def send(
+        self, subject: str, data: bytes, *, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        """Sends one message; ``Unavailable("bus.down")`` or ``TooLarge("bus.too-large")``."""
+        if not self._client.is_connected:
+            raise Unavailable("bus.down", url=self._url)
+        if len(data) > (limit := self._client.max_payload - 64 * 1024):
+            raise TooLarge("bus.too-large", bytes=len(data), limit=limit)
+        try:
+            await self._client.publish(subject, data, reply, headers)
+        except NatsError as error:
+            raise Unavailable("bus.down", url=self._url) from error
+
+    async def call(
+        self, subject: str, data: bytes, *, headers: dict[str, str] | None = None, timeout_s: float = 10.0
+    ) -> Frame:
+        """Sends a message and returns the one answer.
+
+        Raises ``Unavailable("bus.down")`` as soon as the connection goes, ``TimeoutError`` in the end.
+        """
+        token = str(next(self._numbers))
+        future = asyncio.get_running_loop().create_future()
+        self._calls[token] = future
+        try:
+            await self.send(subject, data, reply=f"{self._inbox}.{token}", headers=headers)
+            async with asyncio.timeout(timeout_s):
+                return await future
+        finally:
+            del self._calls[token]
+            if future.done() and not future.cancelled():
+                future.exception()
+
+    async def api(self, subject: str, body: object, reply: type[_T]) -> _T | ApiError:
+        """Asks JetStream; returns its refusal rather than raising it."""
+        try:
+            frame = await self.call(f"$JS.API.{subject}", _json_encode(body))
+        except TimeoutError as error:
+            raise Unavailable("bus.down", url=self._url) from error
+        if frame.status == 503:
+            raise Unavailable("bus.down", url=self._url)
+        refusal = msgspec.json.decode(frame.data, type=_ApiReply).error
+        return refusal if refusal is not None else msgspec.json.decode(frame.data, type=reply)
+
+    def refused(self, what: str, error: ApiError) -> Broken:
+        """Words a refusal of JetStream that has no better name."""
+        return Broken("bus.refused", what=what, code=error.err_code, reason=error.description)
+
+    def expect(self, receiver: Receiver) -> str:
+        """Returns a reply address whose messages go to ``receiver`` until it is forgotten."""
+        address = f"{self._inbox}.{next(self._numbers)}"
+        self._receivers[address] = receiver
+        return address
+
+    def new_inbox(self) -> str:
+        """Returns an address of its own, outside the shared inbox."""
+        return f"{self._inbox}.own.{next(self._numbers)}"
+
+    def forget(self, address: str) -> None:
+        """Drops what still comes to a reply address."""
+        self._receivers.pop(address, None)
+
+    async def listen(self, subject: str, receiver: Receiver, *, queue: str = "") -> Listening:
+        """Receives a subject, again after every reconnection; nothing is dropped on this side."""
+
+        async def take(msg: Msg) -> None:
+            receiver(_frame(msg))
+
+        subscription = await self._client.subscribe(
+            subject, queue=queue, cb=take, pending_msgs_limit=0, pending_bytes_limit=0
+        )
+        return Listening(subscription)
+
+    async def flush(self) -> None:
+        """Returns when the server has seen everything sent so far."""
+        with contextlib.suppress(NatsError, TimeoutError):
+            await self._client.flush()
+
+    async def close(self) -> None:
+        """Closes for good; open calls fail with ``bus.down``."""
+        await self._lost()
+        await self._client.close()
+
+    async def _greet(self) -> None:
+        version = self._client.connected_server_version
+        if (version.major, version.minor) < _NEEDED:
+            raise Unsupported("bus.too-old", url=self._url, version=str(version), needed="2.14")
+        await self.listen(f"{self._inbox}.*", self._dispatch)
+
+    def _dispatch(self, frame: Frame) -> None:
+        future = self._calls.get(frame.subject.rpartition(".")[2])
+        if future is not None:
+            if not future.done():
+                future.set_result(frame)
+        elif receiver := self._receivers.get(frame.subject):
+            receiver(frame)
+
+    async def _lost(self) -> None:
+        for future in self._calls.values():
+            if not future.done():
+                future.set_exception(Unavailable("bus.down", url=self._url))
+
+    async def _back(self) -> None:
+        for call in self.on_back:
+            call()
+
+
+def _frame(msg: Msg) -> Frame:
+    headers = msg.headers
+    status = int(headers.get("Status", "0")) if headers and not msg.data else 0
+    return Frame(msg.subject, msg.reply, msg.data, headers or _NONE, status)

@@ -1,0 +1,216 @@
+"""``yunmeng entities | quarantine | jobs | audit``: what a running node holds."""
+
+import asyncio
+import time
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import rich_click as click
+from rich.progress import Progress
+
+from yunmeng.kernel.base import NotFound, Unavailable
+from yunmeng.node.cli.options import NodeOptions, node_options
+from yunmeng.node.cli.output import as_json, err, out, show, show_json
+from yunmeng.node.parts import SERVICE, Parts, connected
+
+_Result = TypeVar("_Result")
+
+
+def with_node(options: NodeOptions, work: Callable[[Parts], Awaitable[_Result]]) -> _Result:
+    """Runs the work against the running node of the options."""
+
+    async def run() -> _Result:
+        async with connected(options.settings()) as parts:
+            return await work(parts)
+
+    return asyncio.run(run())
+
+
+@click.group()
+def entities() -> None:
+    """Entities 实体 of a running node."""
+
+
+@entities.command("query")
+@node_options
+@click.option("--type", "type_", help="Entity type.")
+@click.option("--q", help="Condition, e.g. 'waterLevel>50'.")
+@click.option("--tenant", default="", help="Tenant.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@as_json
+def query_entities(
+    options: NodeOptions, *, type_: str | None, q: str | None, tenant: str, limit: int, json_: bool
+) -> None:
+    """Lists entities by type and condition."""
+    from yunmeng.node.reading import find
+
+    found = with_node(options, lambda parts: find(parts, type_, q, tenant, limit))
+    if json_:
+        show_json(found)
+        return
+    rows = [
+        {"id": entity["id"], "type": entity["type"], "attributes": ", ".join(k for k in entity if k not in ("id", "type"))}
+        for entity in found
+    ]
+    columns = (("id", "Id"), ("type", "Type"), ("attributes", "Attributes 属性"))
+    show(rows, columns, json_=False, styles={"id": "cyan", "attributes": "dim"})
+
+
+@entities.command("get")
+@node_options
+@click.argument("entity_id")
+@click.option("--tenant", default="", help="Tenant.")
+def get_entity(options: NodeOptions, *, entity_id: str, tenant: str) -> None:
+    """Prints one entity as NGSI-LD."""
+    from yunmeng.node.reading import one
+
+    entity = with_node(options, lambda parts: one(parts, entity_id, tenant))
+    if entity is None:
+        raise NotFound("entity.absent", id=entity_id)
+    show_json(entity)
+
+
+@click.group()
+def quarantine() -> None:
+    """Input that could not be taken 隔离区: kept with its reason, and sent again after a fix."""
+
+
+@quarantine.command("list")
+@node_options
+@as_json
+def list_quarantine(options: NodeOptions, *, json_: bool) -> None:
+    """Lists what was set aside and why."""
+    from yunmeng.kernel.keeper import QUARANTINE, Quarantined
+
+    records = with_node(options, lambda parts: parts.state.records(QUARANTINE))
+    rows: list[dict[str, object]] = []
+    for record in records:
+        held = msgspec.json.decode(record.body, type=Quarantined)
+        rows.append(
+            {"id": record.id, "at": held.at, "gateway": held.gateway, "rows": held.rows, "reason": held.reason.key}
+        )
+    columns = (("id", "Id"), ("at", "At 时间"), ("gateway", "Gateway 网关"), ("rows", "Rows"), ("reason", "Reason 原因"))
+    show(rows, columns, json_=json_, styles={"id": "cyan", "reason": "yellow"})
+
+
+@quarantine.command("replay")
+@node_options
+@click.argument("ids", nargs=-1, required=True)
+def replay_quarantine(options: NodeOptions, *, ids: tuple[str, ...]) -> None:
+    """Sends set-aside input through the bus once more, and drops it from the list."""
+    sent = with_node(options, lambda parts: _replay(parts, ids))
+    out.print(f"{sent} / {len(ids)}")
+
+
+async def _replay(parts: Parts, ids: tuple[str, ...]) -> int:
+    from yunmeng.kernel.keeper import QUARANTINE, Quarantined
+
+    records = {record.id: record for record in await parts.state.records(QUARANTINE)}
+    for wanted in ids:
+        if wanted not in records:
+            raise NotFound("quarantine.absent", id=wanted)
+        held = msgspec.json.decode(records[wanted].body, type=Quarantined)
+        await parts.bus.publish(held.subject, b64decode(held.raw), SERVICE)
+        await parts.records.drop(QUARANTINE, records[wanted].tenant, wanted)
+    return len(ids)
+
+
+@click.group()
+def jobs() -> None:
+    """Jobs 任务: work that takes time, with progress."""
+
+
+@jobs.command("list")
+@as_json
+def list_jobs(*, json_: bool) -> None:
+    """Lists the jobs that the packages offer."""
+    from yunmeng.kernel.compute import job_definitions
+
+    rows = [{"id": job.id, "zh": job.name.zh, "en": job.name.en, "package": job.package} for job in job_definitions()]
+    columns = (("id", "Id"), ("zh", "名称"), ("en", "Name"), ("package", "Package"))
+    show(rows, columns, json_=json_, styles={"id": "cyan"})
+
+
+@jobs.command("run")
+@node_options
+@click.argument("job_id")
+@click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; repeatable.")
+def run_job(options: NodeOptions, *, job_id: str, inputs: tuple[str, ...]) -> None:
+    """Runs a job on the node, shows its progress and prints its result."""
+    given = dict(pair.partition("=")[::2] for pair in inputs)
+    show_json(with_node(options, lambda parts: _run(parts, job_id, given)))
+
+
+async def _run(parts: Parts, job_id: str, inputs: dict[str, str]) -> object:
+    from yunmeng.kernel.compute import read_run, start_job
+
+    run_id = await start_job(parts.bus, job_id, inputs, SERVICE)
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task(job_id, total=1.0)
+        while True:
+            run = await read_run(parts.state, run_id)
+            if run is not None:
+                progress.update(task, completed=run.progress, description=run.message or job_id)
+                if run.ended:
+                    return run
+            await asyncio.sleep(0.2)
+
+
+@click.group()
+def audit() -> None:
+    """The audit log 审计日志: who did what, in a Merkle log that an outsider can verify."""
+
+
+@audit.command("verify")
+@node_options
+@click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="The log's folder, when copied elsewhere.")
+@click.option("--key", help="Verifier key; without it the one beside the folder.")
+@click.option("--since", type=click.Path(path_type=Path, exists=True), help="An older checkpoint that must still hold.")
+@as_json
+def verify_audit(
+    options: NodeOptions, *, folder: Path | None, key: str | None, since: Path | None, json_: bool
+) -> None:
+    """Verifies the whole log: signature, every hash, and that nothing was rolled back."""
+    from yunmeng.kernel.trust import verify
+
+    place = folder or options.settings().node.data / "audit"
+    beside = place.with_name(f"{place.name}.vkey")
+    if key is None and not beside.exists():
+        raise Unavailable("audit.no-key", path=beside)
+    started = time.monotonic()
+    report = verify(place, key or beside.read_text().strip(), since.read_text() if since else "")
+    if json_:
+        show_json(report)
+    elif report.ok:
+        seconds = time.monotonic() - started
+        out.print(f"[green]完好 intact[/]  {report.size} entries 条, {seconds:.2f} s")
+    else:
+        out.print(f"[bold red]被改动 altered[/]  first bad entry 首个坏条目: {report.first_bad}")
+        for fault in report.faults:
+            out.print(f"  {fault}")
+    if not report.ok:
+        raise click.exceptions.Exit(2)
+
+
+@audit.command("list")
+@node_options
+@click.option("--last", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@as_json
+def list_audit(options: NodeOptions, *, last: int, json_: bool) -> None:
+    """Lists the newest events."""
+    from yunmeng.kernel.base import format_us
+    from yunmeng.kernel.trust import AuditReader
+
+    log = AuditReader(options.settings().node.data / "audit")
+    rows = [
+        {**msgspec.to_builtins(event), "at": format_us(event.at)}
+        for event in log.events(max(0, log.size - last))
+    ]
+    columns = (("at", "At 时间"), ("principal", "Who 谁"), ("action", "Action 动作"), ("resource", "On 对象"), ("decision", "Decision 裁决"))
+    show(rows, columns, json_=json_, styles={"at": "dim", "action": "cyan"})
+
+
+COMMANDS = (entities, quarantine, jobs, audit)

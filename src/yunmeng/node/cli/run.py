@@ -1,0 +1,108 @@
+"""``yunmeng demo | up | status``: a node in the foreground, and how it is."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import rich_click as click
+from rich.panel import Panel
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from yunmeng.kernel.base import Settings, division, label
+from yunmeng.node.cli.options import NodeOptions, node_options
+from yunmeng.node.cli.output import as_json, err, out, show, show_json
+
+DEMO_FOLDER = Path("yunmeng-demo")
+
+
+@click.command()
+@node_options
+def up(options: NodeOptions) -> None:
+    """Starts a node and serves until it is stopped 启动节点."""
+    asyncio.run(_serve(options, demo=False))
+
+
+@click.command()
+@node_options
+def demo(options: NodeOptions) -> None:
+    """Starts a province node with the Hubei data and live synthetic traffic 演示.
+
+    Everything that the demo makes up is marked synthetic. A second start keeps its data.
+    """
+    asyncio.run(_serve(options.with_(f"node.data={DEMO_FOLDER}", "demo.enabled=true", profile="province"), demo=True))
+
+
+async def _serve(options: NodeOptions, *, demo: bool) -> None:
+    from yunmeng.node.seed import seed
+    from yunmeng.node.supervisor import Node, running, start_role
+
+    settings = options.settings()
+    arguments = options.arguments()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    async with AsyncExitStack() as stack:
+        with Progress(*columns, console=err, transient=True) as progress:
+            task = progress.add_task("…")
+
+            def say(part: str) -> None:
+                progress.update(task, description=label(f"node.parts.{part}", options.language))
+
+            node: Node = await stack.enter_async_context(running(settings, arguments, say))
+            password = await seed(settings, demo=demo, progress=say)
+            if demo:
+                await start_role(node, "feed", arguments, stack, say)
+        _greet(settings, node.url, password, demo=demo)
+        await stop.wait()
+        err.print(label("node.stopping", options.language))
+
+
+def _greet(settings: Settings, url: str, password: str | None, *, demo: bool) -> None:
+    place = division(settings.node.division)
+    lines = [
+        f"[bold]{place.name_zh}[/] {place.name_en} · {settings.node.tier} · {settings.node.data}",
+        f"[bold cyan]{url}[/]",
+    ]
+    if demo:
+        from yunmeng.node.demo import DEMO_USERS
+
+        lines.append("[dim]演示账号 demo users (password 口令 = name 用户名 + “-Yunmeng2026”):[/]")
+        lines += [f"  [bold]{user.name:<16}[/][dim]{user.about_zh} {user.about_en}[/]" for user in DEMO_USERS]
+        lines.append("[dim]数据均为合成，并已标注。All live data is synthetic, and says so.[/]")
+    elif password:
+        lines.append(f"[bold]admin[/] / [bold yellow]{password}[/]")
+        lines.append("[dim]一次性管理员口令，首次登录须修改。One-time password; it must be changed at the first sign-in.[/]")
+    lines.append("[dim]Ctrl-C 停止 stops the node[/]")
+    out.print(Panel("\n".join(lines), title="云梦 Yunmeng", expand=False, border_style="cyan"))
+
+
+@click.command()
+@node_options
+@as_json
+def status(options: NodeOptions, *, json_: bool) -> None:
+    """Shows how a running node is: its parts, and what waits 状态."""
+    import httpx
+
+    from yunmeng.kernel.base import Unavailable
+    from yunmeng.node.folder import DataFolder
+
+    settings = options.settings()
+    folder = DataFolder(settings.node.data)
+    url = folder.endpoints().http_url
+    try:
+        answer = httpx.get(f"{url}/ready", timeout=5, headers={"Accept-Language": options.language})
+    except httpx.HTTPError as cause:
+        raise Unavailable("node.no-answer", url=url, log=folder.logs / "api.log") from cause
+    if json_:
+        show_json(answer.json())
+        return
+    parts = answer.json().get("parts", {})
+    rows = [{"part": name, "state": state} for name, state in parts.items()]
+    columns = (("part", "Part 部件"), ("state", "State 状态"))
+    show([{"part": "url", "state": url}, *rows], columns, json_=False, styles={"part": "cyan"})
+
+
+COMMANDS = (demo, up, status)

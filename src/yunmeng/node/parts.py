@@ -1,0 +1,117 @@
+"""The kernel's parts as a process of a running node opens them: by the settings, at the node's endpoints."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from yunmeng.kernel.base import Settings, packages
+from yunmeng.kernel.keeper import RECORDS, RecordPut, RecordsRequest
+from yunmeng.kernel.link import Bus, NatsBus
+from yunmeng.kernel.model import ContextLibrary, TypeLibrary, load_types
+from yunmeng.kernel.serve import Services
+from yunmeng.kernel.store import (
+    History,
+    Objects,
+    StateReader,
+    open_history,
+    open_objects,
+    open_state_reader,
+)
+from yunmeng.kernel.trust import Accounts, Policy, Principal
+from yunmeng.node.folder import DataFolder, Endpoints
+
+SERVICE = Principal("urn:yunmeng:service:node", kind="service", roles=("service",))
+
+
+class KeeperRecords:
+    """The node's records for :class:`Accounts`: read from the state, written through the keeper."""
+
+    def __init__(self, bus: Bus, state: StateReader) -> None:
+        self._bus = bus
+        self._state = state
+
+    async def get(self, kind: str, tenant: str, id: str) -> bytes | None:
+        """Returns a record's body."""
+        record = await self._state.record(kind, tenant, id)
+        return None if record is None else record.body
+
+    async def put(self, kind: str, tenant: str, id: str, body: bytes) -> None:
+        """Stores a record; returns after the commit."""
+        await self._ask(RecordsRequest(puts=(RecordPut(kind, tenant, id, body),)))
+
+    async def drop(self, kind: str, tenant: str, id: str) -> None:
+        """Drops a record; returns after the commit."""
+        await self._ask(RecordsRequest(drops=((kind, tenant, id),)))
+
+    async def _ask(self, request: RecordsRequest) -> None:
+        await self._bus.request(RECORDS, msgspec.msgpack.encode(request), SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process of a running node works with."""
+
+    settings: Settings
+    folder: DataFolder
+    bus: Bus
+    state: StateReader
+    history: History
+
+    @property
+    def records(self) -> KeeperRecords:
+        """The node's own records."""
+        return KeeperRecords(self.bus, self.state)
+
+    def accounts(self) -> Accounts:
+        """The people and services that may sign in."""
+        return Accounts(self.records, session_hours=self.settings.trust.session_hours)
+
+
+def located(settings: Settings, endpoints: Endpoints) -> Settings:
+    """Returns the settings with the addresses of the node's own servers filled in."""
+    return replace(
+        settings,
+        bus=replace(settings.bus, url=settings.bus.url or endpoints.bus_url),
+        history=replace(settings.history, url=settings.history.url or endpoints.history_url),
+    )
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Parts]:
+    """Opens the bus, the state (reading) and the history of the running node whose folder the settings name."""
+    folder = DataFolder(settings.node.data)
+    endpoints = folder.endpoints()
+    bus = await NatsBus.connect(endpoints.bus_url, endpoints.bus_token)
+    state = await open_state_reader(settings)
+    history = await open_history(
+        settings, endpoints.history_url, endpoints.history_user, endpoints.history_password
+    )
+    try:
+        yield Parts(settings, folder, bus, state, history)
+    finally:
+        await history.close()
+        await state.close()
+        await bus.close()
+
+
+def type_library() -> TypeLibrary:
+    """Returns the entity types of the kernel and of every package."""
+    return load_types([package.folder for package in packages()])
+
+
+async def services(parts: Parts) -> Services:
+    """Returns what the HTTP handlers use."""
+    objects: Objects = await open_objects(parts.settings)
+    return Services(
+        settings=parts.settings,
+        bus=parts.bus,
+        state=parts.state,
+        history=parts.history,
+        objects=objects,
+        policy=Policy(parts.settings.node.division),
+        accounts=parts.accounts(),
+        contexts=ContextLibrary(parts.settings.contexts),
+        types=type_library(),
+    )

@@ -1,0 +1,169 @@
+"""The processes of a node: ``python -m yunmeng.node.roles keeper|api|worker|feed``; started by the supervisor."""
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import rich_click as click
+
+from yunmeng.kernel.base import Settings, load_settings
+from yunmeng.node.cli.options import NodeOptions, node_options
+
+_PR_SET_PDEATHSIG = 1
+
+
+def ready() -> None:
+    """Tells the supervisor that this process does its work."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
+async def keeper(settings: Settings, stop: asyncio.Event) -> None:
+    """The single writer, and the writer of the audit log."""
+    from yunmeng.kernel.keeper import Keeper
+    from yunmeng.kernel.store import open_state_writer
+    from yunmeng.node.auditor import Auditor
+    from yunmeng.node.parts import connected
+
+    async with connected(settings) as parts:
+        writer = await open_state_writer(settings)
+        keep = Keeper(parts.bus, writer, parts.history, settings)
+        auditor = Auditor(parts.bus, parts.folder.path / "audit")
+        await keep.start()
+        await auditor.start()
+        ready()
+        await until(stop, keep.run(), auditor.run())
+        await auditor.stop()
+        await keep.stop()
+        await writer.close()
+
+
+async def api(settings: Settings, stop: asyncio.Event) -> None:
+    """The HTTP APIs and the console."""
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    from yunmeng.kernel.serve import create_app
+    from yunmeng.node.parts import connected, services
+    from yunmeng.node.routes import all_routes, pages
+
+    async with connected(settings) as parts:
+        app = create_app(await services(parts), all_routes(), pages(settings))
+        server = Server(
+            app,
+            address=settings.http.host,
+            port=settings.http.port,
+            interface=Interfaces.ASGINL,
+            log_enabled=False,
+            backlog=1024,
+        )
+        serving = asyncio.create_task(server.serve())
+        ready()
+        await until(stop, serving)
+        server.stop()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(serving, 5)
+
+
+async def worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Notifications to subscribers, and jobs."""
+    from yunmeng.kernel.compute import JobRunner
+    from yunmeng.kernel.serve import Notifier
+    from yunmeng.node.parts import connected, services
+
+    async with connected(settings) as parts:
+        shared = await services(parts)
+        notifier = Notifier(shared)
+        jobs = JobRunner(parts.bus, parts.state, parts.history, shared.objects)
+        await notifier.start()
+        await jobs.start()
+        ready()
+        await until(stop, notifier.run(), jobs.run())
+        await jobs.stop()
+        await notifier.stop()
+
+
+async def feed(settings: Settings, stop: asyncio.Event) -> None:
+    """Live synthetic traffic for the demo."""
+    from yunmeng.node.feed import Feed
+    from yunmeng.node.parts import connected
+
+    async with connected(settings) as parts:
+        feeder = Feed(parts.bus, settings)
+        await feeder.provision()
+        ready()
+        await until(stop, feeder.run())
+
+
+async def until(stop: asyncio.Event, *work: Awaitable[None]) -> None:
+    """Runs the work until ``stop`` is set; raises what ended one of them before."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        if task not in done:
+            task.cancel()
+    stopping.cancel()
+    for task in done - {stopping}:
+        task.result()
+
+
+ROLES: dict[str, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
+    "keeper": keeper,
+    "api": api,
+    "worker": worker,
+    "feed": feed,
+}
+
+
+async def play(role: str, settings: Settings) -> None:
+    """Plays a role until the process is told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    orphaned = asyncio.create_task(_stop_when_orphaned(stop))
+    try:
+        await ROLES[role](settings, stop)
+    finally:
+        orphaned.cancel()
+
+
+async def _stop_when_orphaned(stop: asyncio.Event) -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(2.0)
+    stop.set()
+
+
+@click.command()
+@click.argument("role", type=click.Choice(list(ROLES)))
+@node_options
+def main(options: NodeOptions, role: str) -> None:
+    """Plays one role of a node."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    logging.basicConfig(
+        level=logging.INFO, format=f"%(asctime)s %(levelname)s {role} %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = load_settings(options.file, overrides=options.overrides, profile=options.profile)
+    _run(play(role, settings))
+
+
+def _run(work: "asyncio.coroutines.Coroutine[None, None, None]") -> None:
+    if sys.platform == "win32":
+        asyncio.run(work)
+    else:
+        import uvloop
+
+        uvloop.run(work)
+
+
+if __name__ == "__main__":
+    main()

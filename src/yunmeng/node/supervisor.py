@@ -1,0 +1,99 @@
+"""One node: bus, history, keeper, api, worker, in that order; and a way to see how they are."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from yunmeng.kernel.base import Settings, Unavailable
+from yunmeng.kernel.link import NatsServer
+from yunmeng.kernel.store import HistoryServer
+from yunmeng.node.folder import DataFolder, Endpoints
+from yunmeng.node.processes import Role
+
+_log = logging.getLogger("yunmeng.node")
+
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Node:
+    """A running node."""
+
+    settings: Settings
+    folder: DataFolder
+    endpoints: Endpoints
+    roles: list[Role] = field(default_factory=list[Role])
+
+    @property
+    def url(self) -> str:
+        """Where people reach it."""
+        return self.endpoints.http_url
+
+
+def check_port_free(host: str, port: int) -> None:
+    """Raises ``Unavailable("node.port-busy")`` when somebody listens there already."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as cause:
+            raise Unavailable("node.port-busy", host=host, port=port, reason=cause.strerror) from cause
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, arguments: tuple[str, ...], progress: Progress = lambda part: None
+) -> AsyncIterator[Node]:
+    """Starts a node and stops it at the end; ``arguments`` hand the settings on to its processes."""
+    check_port_free(settings.http.host, settings.http.port)
+    folder = DataFolder(settings.node.data)
+    folder.open()
+    async with AsyncExitStack() as stack:
+        stack.callback(folder.close)
+        endpoints = await _start_servers(settings, folder, stack, progress)
+        folder.write_endpoints(endpoints)
+        node = Node(settings, folder, endpoints)
+        for name in ("keeper", *["api"] * settings.http.workers, "worker"):
+            await start_role(node, name, arguments, stack, progress)
+        yield node
+
+
+async def start_role(
+    node: Node, name: str, arguments: tuple[str, ...], stack: AsyncExitStack, progress: Progress
+) -> None:
+    """Starts one more process of the node; it stops with the stack."""
+    progress(name)
+    role = Role(name, arguments, node.folder.logs / f"{name}.log")
+    stack.push_async_callback(role.stop)
+    await role.start()
+    node.roles.append(role)
+
+
+async def _start_servers(
+    settings: Settings, folder: DataFolder, stack: AsyncExitStack, progress: Progress
+) -> Endpoints:
+    bus_url, bus_token = settings.bus.url, settings.bus.token.reveal()
+    history_url, history_password = settings.history.url, settings.history.password.reveal()
+    starting: list[asyncio.Task[None]] = []
+    bus = NatsServer(folder.path / "bus", port=settings.bus.port, sync=settings.bus.sync)
+    history = HistoryServer(folder.path / "history", port=settings.history.port)
+    if not bus_url:
+        progress("bus")
+        stack.push_async_callback(bus.stop)
+        starting.append(asyncio.create_task(bus.start()))
+    if not history_url:
+        progress("history")
+        stack.push_async_callback(history.stop)
+        starting.append(asyncio.create_task(history.start()))
+    await asyncio.gather(*starting)
+    return Endpoints(
+        bus_url=bus_url or bus.url,
+        bus_token=bus_token or bus.token,
+        history_url=history_url or history.url,
+        history_user=settings.history.user,
+        history_password=history_password or history.password,
+        http_url=f"http://{settings.http.host}:{settings.http.port}",
+    )

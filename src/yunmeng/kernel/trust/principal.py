@@ -20,6 +20,10 @@ class Principal(msgspec.Struct, frozen=True, omit_defaults=True):
     clearance: int = 1
 
 
+ANONYMOUS = Principal(id="anonymous", kind="anonymous")
+"""Whoever has not said who they are."""
+
+
 class Reach(msgspec.Struct, frozen=True):
     """What a principal may see of the store; every read takes one and enforces it in its own query.
 

@@ -1,5 +1,8 @@
 """What is said: NGSI-LD entities, observations, conditions, contexts, and the tables that define types."""
 
+from yunmeng.kernel.model.apply import Applied, AttributeInstance, apply
+from yunmeng.kernel.model.attribute_kinds import NULL
+from yunmeng.kernel.model.compact import LOCATION, Representation, compact_entity, pick_language
 from yunmeng.kernel.model.conditions import (
     And,
     Compare,
@@ -23,6 +26,8 @@ from yunmeng.kernel.model.conditions import (
 from yunmeng.kernel.model.context_library import ContextLibrary, context_link
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD
+from yunmeng.kernel.model.expand import expand_entity, expand_fragment, expand_instance, utc_text
+from yunmeng.kernel.model.geometry import check_geometry
 from yunmeng.kernel.model.observation import ObservationBatch, Quality, Series
 from yunmeng.kernel.model.operations import (
     Append,
@@ -47,12 +52,16 @@ __all__ = [
     "CORE_CONTEXT",
     "DEFAULT_VOCAB",
     "DIVISION",
+    "LOCATION",
     "NAMESPACE",
     "NGSI_LD",
+    "NULL",
     "QUALITY",
     "SYNTHETIC",
     "And",
     "Append",
+    "Applied",
+    "AttributeInstance",
     "Change",
     "Compare",
     "Condition",
@@ -78,6 +87,7 @@ __all__ = [
     "Range",
     "Replace",
     "ReplaceAttribute",
+    "Representation",
     "Row",
     "ScopeAll",
     "ScopeAny",
@@ -90,8 +100,16 @@ __all__ = [
     "TypeSelection",
     "Update",
     "Upsert",
+    "apply",
+    "check_geometry",
+    "compact_entity",
     "context_link",
     "decode_batch",
     "encode_batch",
+    "expand_entity",
+    "expand_fragment",
+    "expand_instance",
     "make_batch",
+    "pick_language",
+    "utc_text",
 ]

@@ -46,7 +46,7 @@ class Context:
         return self.expanded[term]
 
     def compact(self, uri: str) -> str:
-        """Returns the name of a URI: a term, else its end after the vocabulary, else prefix:name, else itself."""
+        """Returns the name of a URI: a term, else its vocabulary name, else prefix:name, else itself."""
         return self.compacted[uri]
 
     def expand_new(self, term: str) -> str:

@@ -10,10 +10,11 @@ from yunmeng.kernel.model.json_values import is_object
 _SETTINGS = frozenset(
     ("@base", "@direction", "@import", "@language", "@propagate", "@protected", "@version", "@vocab")
 )
-_KEYWORDS = _SETTINGS | frozenset(
-    ("@container", "@context", "@graph", "@id", "@included", "@index", "@json", "@list", "@nest", "@none")
-    + ("@prefix", "@reverse", "@set", "@type", "@value")
+_VALUE_KEYWORDS = frozenset(("@id", "@json", "@list", "@none", "@set", "@type", "@value"))
+_FRAME_KEYWORDS = frozenset(
+    ("@container", "@context", "@graph", "@included", "@index", "@nest", "@prefix", "@reverse")
 )
+_KEYWORDS = _SETTINGS | _VALUE_KEYWORDS | _FRAME_KEYWORDS
 _GENERIC_DELIMITERS = (":", "/", "?", "#", "[", "]", "@")
 
 

@@ -1,0 +1,348 @@
+"""Entities as clients write them, checked and turned into the stored form: URIs for names, lists throughout.
+
+Accepts the normalized and the concise representation (ETSI GS CIM 009 §4.5.1, §4.5.9) and, on request, the
+simplified one (§4.5.4).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from yunmeng.kernel.base import BadInput, check_urn, format_us, instant_us
+from yunmeng.kernel.model.attribute_kinds import INSTANCE_MEMBERS, NULL, TIMES, VALUE_MEMBERS
+from yunmeng.kernel.model.contexts import Context
+from yunmeng.kernel.model.core_context import NGSI_LD
+from yunmeng.kernel.model.geometry import check_geometry, looks_like_geometry
+from yunmeng.kernel.model.json_values import is_array, is_object
+from yunmeng.kernel.model.operations import Document
+
+_KIND_OF_MEMBER = {
+    "value": "Property",
+    "object": "Relationship",
+    "languageMap": "LanguageProperty",
+    "vocab": "VocabProperty",
+    "json": "JsonProperty",
+    "valueList": "ListProperty",
+    "objectList": "ListRelationship",
+}
+# what the core context makes of the members of an entity or instance must not become an attribute
+_RESERVED = (
+    frozenset(NGSI_LD + name for name in (*TIMES, "scope", "observedAt", "unitCode"))
+    | frozenset(
+        NGSI_LD + name
+        for name in ("datasetId", "instanceId", "hasObjectType", "hasValue", "hasObject", "hasVocab")
+    )
+    | frozenset(NGSI_LD + name for name in ("hasLanguageMap", "hasJSON", "hasValueList", "hasObjectList"))
+)
+_IGNORED = frozenset(("@context", *TIMES))
+_LANGUAGE = re.compile(r"(?:[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|@none)\Z")
+_SCOPE = re.compile(r"/?[^\W\d_]\w*(?:/[^\W\d_]\w*)*\Z")
+_NO_CONTROL = re.compile(r"[^\x00-\x1f\x7f]{1,64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """How to read: ``nulls`` may ask for removals, ``partial`` instances may lack their value."""
+
+    names: dict[str, str]
+    simplified: bool = False
+    temporal: bool = False
+    nulls: bool = False
+    partial: bool = False
+
+
+def expand_entity(
+    body: object, context: Context, *, simplified: bool = False, temporal: bool = False
+) -> Document:
+    """Returns the stored form of a whole entity; ``@context`` and times of the system are left out.
+
+    ``temporal`` lets an attribute have several instances of one dataset (§4.5.6). Raises ``BadInput`` with
+    the rule that is broken and the attribute that breaks it.
+    """
+    if not is_object(body):
+        raise BadInput("entity.not-object")
+    document = _entity(body, _Mode(context.expanded, simplified, temporal))
+    if "id" not in document:
+        raise BadInput("entity.no-id")
+    if "type" not in document:
+        raise BadInput("entity.no-type", id=document["id"])
+    return document
+
+
+def expand_fragment(
+    body: object,
+    context: Context,
+    *,
+    simplified: bool = False,
+    temporal: bool = False,
+    nulls: bool = True,
+    partial: bool = False,
+) -> Document:
+    """Returns the stored form of an entity fragment (§5.4): no member is required.
+
+    ``nulls`` admits NGSI-LD Null, ``partial`` instances without a value (§5.5.12). Raises ``BadInput``.
+    """
+    if not is_object(body):
+        raise BadInput("entity.not-object")
+    return _entity(body, _Mode(context.expanded, simplified, temporal, nulls, partial))
+
+
+def expand_instance(
+    name: str, body: object, context: Context, *, nulls: bool = True, partial: bool = False
+) -> Document:
+    """Returns the stored form of one instance of the attribute ``name`` (§5.6.4, §5.6.19)."""
+    mode = _Mode(context.expanded, nulls=nulls, partial=partial)
+    if is_object(body) and not looks_like_geometry(body):
+        return _instance(mode, name, body)
+    return _instances(mode, name, body)[0]
+
+
+def _entity(body: dict[str, Any], mode: _Mode) -> Document:
+    document: Document = {}
+    names = mode.names
+    for name, value in body.items():
+        if name in ("id", "@id"):
+            document["id"] = check_urn(value)
+        elif name in ("type", "@type"):
+            document["type"] = _types(mode, value)
+        elif name == "scope":
+            document["scope"] = _scopes(value, nulls=mode.nulls)
+        elif name not in _IGNORED:
+            uri = names[name]
+            if uri in _RESERVED:
+                raise BadInput("name.reserved", name=name)
+            if uri in document:
+                raise BadInput("name.twice", name=name)
+            document[uri] = _instances(mode, name, value)
+    return document
+
+
+def _types(mode: _Mode, value: object) -> list[str]:
+    names = _texts(value)
+    if not names or not all(names):
+        raise BadInput("entity.type")
+    return list(dict.fromkeys(mode.names[name] for name in names))
+
+
+def _texts(value: object) -> list[str]:
+    items = value if is_array(value) else [value]
+    texts = [item for item in items if isinstance(item, str)]
+    return texts if len(texts) == len(items) else []
+
+
+def _scopes(value: object, *, nulls: bool) -> list[str]:
+    if value == NULL and nulls:
+        return [NULL]
+    if is_object(value) and value.get("type") == "Property":
+        value = value.get("value")
+    scopes = _texts(value)
+    if not scopes or not all(_SCOPE.match(scope) for scope in scopes):
+        raise BadInput("scope.invalid", scope=value)
+    return list(dict.fromkeys(scope if scope.startswith("/") else f"/{scope}" for scope in scopes))
+
+
+def _instances(mode: _Mode, name: str, value: object) -> list[Document]:
+    if is_object(value):
+        if looks_like_geometry(value):
+            return [{"type": "GeoProperty", "value": check_geometry(name, value)}]
+        if "dataset" in value and len(value) == 1 and is_object(value["dataset"]):
+            return _datasets(mode, name, value["dataset"])
+        if mode.simplified and value.keys().isdisjoint(_KIND_OF_MEMBER):
+            return [{"type": "Property", "value": value}]
+        return [_instance(mode, name, value)]
+    if is_array(value) and value and all(is_object(item) and _is_instance(item) for item in value):
+        return _many(mode, name, value)
+    return [{"type": "Property", "value": _plain(mode, name, value)}]
+
+
+def _is_instance(item: dict[str, Any]) -> bool:
+    kind = item.get("type")
+    return (isinstance(kind, str) and kind in VALUE_MEMBERS) or not item.keys().isdisjoint(_KIND_OF_MEMBER)
+
+
+def _many(mode: _Mode, name: str, items: list[Any]) -> list[Document]:
+    instances = [_instance(mode, name, item) for item in items]
+    if not mode.temporal and len(instances) > 1:
+        datasets = {instance.get("datasetId", "") for instance in instances}
+        if len(datasets) < len(instances):
+            raise BadInput("dataset.twice", attribute=name)
+    return instances
+
+
+def _datasets(mode: _Mode, name: str, values: dict[str, Any]) -> list[Document]:
+    found: list[Document] = []
+    for dataset, value in values.items():
+        mark = {} if dataset == "@none" else {"datasetId": check_urn(dataset)}
+        found.extend({**instance, **mark} for instance in _instances(mode, name, value))
+    if not found:
+        raise BadInput("attribute.null", attribute=name)
+    return found
+
+
+def _instance(mode: _Mode, name: str, body: dict[str, Any]) -> Document:
+    kind = body.get("type")
+    if kind is None:
+        kind = _infer(body)
+    elif not isinstance(kind, str) or kind not in VALUE_MEMBERS:
+        raise BadInput("attribute.kind", attribute=name, kind=kind)
+    member = VALUE_MEMBERS.get(kind, "")
+    if member not in body and not mode.partial:
+        raise BadInput(
+            "attribute.no-value", attribute=name, kind=kind or "Property", member=member or "value"
+        )
+    instance: Document = {"type": kind} if kind else {}
+    for key, value in body.items():
+        if key == member:
+            if value == NULL and mode.nulls:
+                instance[key] = NULL
+            else:
+                instance[key] = _VALUE_CHECKS[kind](mode, name, value)
+        elif key in INSTANCE_MEMBERS:
+            _member(mode, instance, name, key, value)
+        elif key not in _IGNORED:
+            uri = mode.names[key]
+            if uri in _RESERVED:
+                raise BadInput("name.reserved", name=key)
+            instance[uri] = _instances(mode, f"{name}.{key}", value)
+    return instance
+
+
+def _infer(body: dict[str, Any]) -> str:
+    for member, kind in _KIND_OF_MEMBER.items():
+        if member in body:
+            return "GeoProperty" if kind == "Property" and looks_like_geometry(body["value"]) else kind
+    return ""
+
+
+def _member(mode: _Mode, instance: Document, name: str, key: str, value: object) -> None:
+    if key == "type" or key in TIMES:
+        return
+    if value == NULL and mode.nulls and key in ("observedAt", "unitCode"):
+        instance[key] = NULL
+    elif key == "observedAt":
+        instance[key] = utc_text(value)
+    elif key == "datasetId":
+        if value != "@none":
+            instance[key] = check_urn(value)
+    elif key == "unitCode":
+        instance[key] = _unit(name, value)
+    elif key == "objectType":
+        instance[key] = _vocab(mode, name, value)
+    elif key != "instanceId":
+        raise BadInput("attribute.member", attribute=name, kind=instance.get("type", "Property"), member=key)
+    elif mode.temporal:
+        instance[key] = check_urn(value)
+
+
+def _unit(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _NO_CONTROL.match(value):
+        raise BadInput("attribute.unit", attribute=name, unit=value)
+    return value
+
+
+def utc_text(value: object) -> str:
+    """Returns a date and time as the client wrote it when it is in UTC, else converted to UTC (§4.6.3).
+
+    Raises ``BadInput`` with ``time.bad`` or ``time.naive``.
+    """
+    return _utc_text(value) if isinstance(value, str) else format_us(instant_us(value))
+
+
+@lru_cache(maxsize=65_536)
+def _utc_text(value: str) -> str:
+    us = instant_us(value)
+    return value if value.endswith("Z") and "," not in value else format_us(us)
+
+
+def _plain(mode: _Mode, name: str, value: object) -> object:
+    if value is None or (value == NULL and not mode.nulls):
+        raise BadInput("attribute.null", attribute=name)
+    return value
+
+
+def _property(mode: _Mode, name: str, value: object) -> object:
+    if is_object(value) and "@type" in value and "@value" in value:
+        _typed(value)
+    return _plain(mode, name, value)
+
+
+def _typed(value: dict[str, Any]) -> None:
+    if value["@type"] in ("DateTime", NGSI_LD + "DateTime"):
+        utc_text(value["@value"])
+
+
+def _geometry(mode: _Mode, name: str, value: object) -> object:
+    return check_geometry(name, value)
+
+
+def _relationship(mode: _Mode, name: str, value: object) -> object:
+    if is_array(value):
+        if not value:
+            raise BadInput("attribute.object", attribute=name)
+        return [_uri(name, item) for item in value]
+    return _uri(name, value)
+
+
+def _uri(name: str, value: object) -> str:
+    if not isinstance(value, str) or value == NULL:
+        raise BadInput("attribute.object", attribute=name)
+    try:
+        return check_urn(value)
+    except BadInput as cause:
+        raise BadInput("attribute.object", attribute=name) from cause
+
+
+def _object_list(mode: _Mode, name: str, value: object) -> object:
+    if not is_array(value):
+        raise BadInput("attribute.object", attribute=name)
+    if mode.nulls and value == [NULL]:
+        return NULL
+    return [{"object": _uri(name, item.get("object") if is_object(item) else item)} for item in value]
+
+
+def _languages(mode: _Mode, name: str, value: object) -> object:
+    if not is_object(value) or not value:
+        raise BadInput("attribute.language", attribute=name)
+    if mode.nulls and value == {"@none": NULL}:
+        return NULL
+    for language, words in value.items():
+        texts = words if is_array(words) else [words]
+        if not _LANGUAGE.match(language) or not all(isinstance(text, str) for text in texts):
+            raise BadInput("attribute.language", attribute=name)
+        if NULL in texts and not mode.nulls:
+            raise BadInput("attribute.null", attribute=name)
+    return value
+
+
+def _vocab(mode: _Mode, name: str, value: object) -> object:
+    names = _texts(value)
+    if not names:
+        raise BadInput("attribute.vocab", attribute=name)
+    uris = [mode.names[item] for item in names]
+    return uris if is_array(value) else uris[0]
+
+
+def _json(mode: _Mode, name: str, value: object) -> object:
+    if value == NULL:
+        raise BadInput("attribute.null", attribute=name)
+    return value
+
+
+def _list(mode: _Mode, name: str, value: object) -> object:
+    if not is_array(value) or (NULL in value and not mode.nulls):
+        raise BadInput("attribute.list", attribute=name)
+    return NULL if value == [NULL] else value
+
+
+_VALUE_CHECKS: dict[str, Callable[[_Mode, str, object], object]] = {
+    "Property": _property,
+    "GeoProperty": _geometry,
+    "Relationship": _relationship,
+    "LanguageProperty": _languages,
+    "VocabProperty": _vocab,
+    "JsonProperty": _json,
+    "ListProperty": _list,
+    "ListRelationship": _object_list,
+}

@@ -1,0 +1,83 @@
+"""GeoJSON geometries in WGS 84, checked (RFC 7946; ETSI GS CIM 009 §4.7)."""
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.model.attribute_kinds import GEOMETRIES
+from yunmeng.kernel.model.json_values import is_array, is_object
+
+
+def looks_like_geometry(value: object) -> bool:
+    """Says whether a value claims to be a GeoJSON geometry."""
+    return is_object(value) and "coordinates" in value and _kind(value) in GEOMETRIES
+
+
+def check_geometry(name: str, value: object) -> dict[str, object]:
+    """Returns the geometry unchanged when it is sound.
+
+    Raises ``BadInput`` with ``geometry.type``, ``geometry.position``, ``geometry.range``, ``geometry.line``
+    or ``geometry.ring``, naming the attribute.
+    """
+    if not is_object(value) or _kind(value) not in GEOMETRIES:
+        raise BadInput("geometry.type", attribute=name)
+    _CHECKS[value["type"]](name, value.get("coordinates"))
+    return value
+
+
+def _kind(value: dict[str, Any]) -> str:
+    kind = value.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def _position(name: str, position: object) -> None:
+    if not is_array(position) or not 2 <= len(position) <= 3:
+        raise BadInput("geometry.position", attribute=name)
+    for number in position:
+        if type(number) not in (int, float) or not isfinite(number):
+            raise BadInput("geometry.position", attribute=name)
+    if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90):
+        raise BadInput("geometry.range", attribute=name, longitude=position[0], latitude=position[1])
+
+
+def _positions(name: str, positions: object) -> None:
+    if not is_array(positions) or not positions:
+        raise BadInput("geometry.position", attribute=name)
+    for position in positions:
+        _position(name, position)
+
+
+def _line(name: str, positions: object) -> None:
+    _positions(name, positions)
+    if not is_array(positions) or len(positions) < 2:
+        raise BadInput("geometry.line", attribute=name)
+
+
+def _polygon(name: str, rings: object) -> None:
+    if not is_array(rings) or not rings:
+        raise BadInput("geometry.ring", attribute=name)
+    for ring in rings:
+        _positions(name, ring)
+        if len(ring) < 4 or ring[0] != ring[-1]:
+            raise BadInput("geometry.ring", attribute=name)
+
+
+def _each(check: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    def checked(name: str, parts: object) -> None:
+        if not is_array(parts) or not parts:
+            raise BadInput("geometry.position", attribute=name)
+        for part in parts:
+            check(name, part)
+
+    return checked
+
+
+_CHECKS: dict[str, Callable[[str, object], None]] = {
+    "Point": _position,
+    "MultiPoint": _positions,
+    "LineString": _line,
+    "MultiLineString": _each(_line),
+    "Polygon": _polygon,
+    "MultiPolygon": _each(_polygon),
+}

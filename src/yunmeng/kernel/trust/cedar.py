@@ -87,7 +87,7 @@ class Rules:
         self._base = cedarpy.Entities.from_json_str("[]", self._schema)
 
     def ask(self, facts: Facts) -> tuple[bool, tuple[str, ...]]:
-        """Returns whether the rules allow it and the ids of the rules that decided; none when nothing permits."""
+        """Returns whether the rules allow it and the ids of the rules that decided, if any."""
         request = {
             "principal": _uid("Principal", facts.principal),
             "action": _uid("Action", facts.action),

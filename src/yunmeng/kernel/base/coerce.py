@@ -23,14 +23,17 @@ def coerce(
 
     Raises:
         BadInput: ``settings.type``, ``settings.range``, ``settings.choice``, ``settings.url_secret``,
-            ``secret.inline``.
+            ``settings.secret``.
     """
     choices = get_args(kind) if get_origin(kind) is not None else ()
     if choices:
         if value not in choices:
             raise BadInput("settings.choice", key=name, value=value, choices=choices, where=where)
         return value
-    typed = _typed(kind, value, folder)
+    try:
+        typed = _typed(kind, value, folder)
+    except BadInput as cause:
+        raise BadInput("settings.secret", key=name, where=where) from cause
     if typed is None:
         raise BadInput("settings.type", key=name, value=_safe(kind, value), wanted=kind.__name__, where=where)
     if isinstance(typed, str) and _INLINE_PASSWORD.match(typed):

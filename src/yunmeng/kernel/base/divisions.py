@@ -1,6 +1,5 @@
-"""The 117 units of Hubei (GB/T 2260): the province, 17 prefecture-level, 103 county-level, four of them both."""
+"""The 117 units of Hubei (GB/T 2260): the province, 17 prefectures, 103 counties, four of them both."""
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,16 +35,16 @@ class Division:
     county_unit: bool
 
 
-def division(code: str) -> Division:
+def division(code: object) -> Division:
     """Returns the unit of a six-digit code.
 
     Raises:
         BadInput: ``division.unknown`` with the nearest code.
     """
-    known = _by_code()
-    if code not in known:
+    found = _by_code().get(code) if isinstance(code, str) else None
+    if found is None:
         raise BadInput("division.unknown", code=code, nearest=_nearest(code))
-    return known[code]
+    return found
 
 
 def divisions() -> tuple[Division, ...]:
@@ -119,6 +118,8 @@ def boundaries(which: Boundaries) -> Path:
 
 @cache
 def _by_code() -> dict[str, Division]:
+    import csv
+
     with (DATA / "divisions.csv").open(encoding="utf-8", newline="") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: row["code"])
     return {row["code"]: _division(row) for row in rows}
@@ -152,7 +153,10 @@ _LEVELS: dict[str, Level] = {"province": "province", "prefecture": "prefecture",
 
 
 def _nearest(code: object) -> str:
-    named = {each.name_zh: each.code for each in divisions()} | {
-        each.name_en: each.code for each in divisions()
-    }
-    return named.get(str(code)) or nearest(str(code), _by_code())
+    known, text = _by_code(), str(code)
+    named = {name: each.code for each in divisions() for name in (each.name_zh, each.name_en)}
+    # a code that does not exist most likely lies in the unit whose digits it begins with
+    for guess in (text.ljust(6, "0"), f"{text[:4]}00", f"{text[:2]}0000"):
+        if guess in known:
+            return guess
+    return named.get(nearest(text, named), "")

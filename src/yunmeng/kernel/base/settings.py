@@ -1,4 +1,4 @@
-"""Typed settings: defaults < profile < ``yunmeng.toml`` < environment < command line; each knows its origin."""
+"""Typed settings: defaults < profile < file < environment < command line, each with its origin."""
 
 import os
 import tomllib
@@ -70,8 +70,8 @@ def load_settings(
         profile: A tier's settings that ship: ``province``, ``city`` or ``county``.
 
     Raises:
-        BadInput: ``settings.unknown``, ``.type``, ``.range``, ``.choice``, ``.syntax``, ``.absent``, ``.profile``,
-            ``.url_secret`` or ``.tier``; ``secret.inline``; ``division.unknown``.
+        BadInput: ``settings.unknown``, ``.type``, ``.range``, ``.choice``, ``.syntax``, ``.absent``,
+            ``.profile``, ``.secret``, ``.url_secret`` or ``.tier``; ``division.unknown``.
     """
     settings = Settings()
     for given in _given(file, os.environ if env is None else env, overrides, profile):

@@ -36,13 +36,13 @@ class Unit:
     name_en: str
 
 
-def unit(code: str) -> Unit:
+def unit(code: object) -> Unit:
     """Returns the unit of a UN/CEFACT code (or of ours that begin with ``X-``).
 
     Raises:
         BadInput: ``unit.unknown`` with the nearest code, found by name, symbol and UCUM too.
     """
-    found = _by_code().get(code)
+    found = _by_code().get(code) if isinstance(code, str) else None
     if found is None:
         raise BadInput("unit.unknown", code=code, nearest=_nearest(code))
     return found
@@ -134,5 +134,6 @@ def _nearest(code: object) -> str:
     named: dict[str, str] = {}
     for each in units():
         for name in (each.code, each.ucum, each.symbol, each.name_zh, each.name_en):
-            named.setdefault(name, each.code)
+            if name:
+                named.setdefault(name, each.code)
     return named.get(str(code)) or named.get(nearest(str(code), named), "")

@@ -1,0 +1,159 @@
+import sys
+
+import pytest
+
+from yunmeng.kernel.base import (
+    Broken,
+    JobClaim,
+    Name,
+    SystemClaim,
+    package_folder,
+    packages,
+    read_package,
+)
+
+FULL = """
+id = "water"
+sections = ["4.5"]
+tiers = ["county", "province"]
+extra = "water"
+types = ["Reservoir"]
+routes = "yunmeng.converged.water.api:ROUTES"
+demo = "yunmeng.converged.water.demo:generate"
+
+[name]
+zh = "水利"
+en = "Water"
+
+[[jobs]]
+id = "flood"
+run = "yunmeng.converged.water.flood:forecast"
+inputs = ["Reservoir"]
+[jobs.name]
+zh = "洪水预报"
+en = "Flood forecast"
+
+[[systems]]
+id = "S101"
+proof = "tests/converged/water/test_flood.py::test_forecast"
+
+[[systems]]
+id = "S102"
+proof = "tests/converged/water/test_flood.py::TestFlood::test_dispatch[embedded]"
+"""
+SMALL = 'id = "rain"\n[name]\nzh = "雨"\nen = "Rain"\n'
+
+
+def test_an_installed_package_is_found_and_nothing_of_it_imported(install):
+    folder = install("outside.weather.rain", SMALL)
+    found = {each.id: each for each in packages()}["rain"]
+    assert found.folder == folder
+    assert found.name == Name("雨", "Rain")
+    assert found.tiers == ("province", "city", "county")
+    assert not [name for name in sys.modules if name.split(".")[0] == "outside"]
+
+
+def test_every_key_is_read(tmp_path):
+    (tmp_path / "package.toml").write_text(FULL, encoding="utf-8")
+    found = read_package(tmp_path)
+    assert found.folder == tmp_path
+    assert found.name.get("en") == "Water"
+    assert found.name.get("zh-CN") == "水利"
+    assert found.tiers == ("province", "county")
+    assert (found.sections, found.types, found.extra) == (("4.5",), ("Reservoir",), "water")
+    assert found.routes == "yunmeng.converged.water.api:ROUTES"
+    assert found.demo == "yunmeng.converged.water.demo:generate"
+    run = "yunmeng.converged.water.flood:forecast"
+    assert found.jobs == (JobClaim("flood", run, Name("洪水预报", "Flood forecast"), ("Reservoir",)),)
+    assert found.systems[0] == SystemClaim("S101", "tests/converged/water/test_flood.py::test_forecast")
+    assert [claim.id for claim in found.systems] == ["S101", "S102"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('id = "water"', 'id = "Water!"', "id"),
+        ('id = "water"', "", "id"),
+        ('id = "water"', "id = 5", "id"),
+        ('zh = "水利"', "", "name.zh"),
+        ('zh = "水利"', 'zh = " "', "name.zh"),
+        ('zh = "水利"', 'zh = "水利"\nfr = "Eau"', "name.fr"),
+        ('sections = ["4.5"]', 'sections = "4.5"', "sections"),
+        ('sections = ["4.5"]', "sections = [4.5]", "sections"),
+        ('"county", "province"', '"village"', "tiers"),
+        ('"county", "province"', "", "tiers"),
+        ('extra = "water"', 'exrta = "water"', "exrta"),
+        ("api:ROUTES", "api.ROUTES", "routes"),
+        ("flood:forecast", "flood forecast", "jobs[1].run"),
+        ('zh = "洪水预报"', "zh = 1", "jobs[1].name.zh"),
+        ('inputs = ["Reservoir"]', "inputs = {}", "jobs[1].inputs"),
+        ('id = "S101"', 'id = "101"', "systems[1].id"),
+        ('id = "S102"', 'id = "S101"', "systems[2].id"),
+        ("test_flood.py::test_forecast", "test_flood.py", "systems[1].proof"),
+        ('id = "S101"', 'id = "S101"\nproved = true', "systems[1].proved"),
+    ],
+)
+def test_a_fault_names_file_and_key(tmp_path, old, new, key):
+    file = tmp_path / "package.toml"
+    assert old in FULL
+    file.write_text(FULL.replace(old, new), encoding="utf-8")
+    with pytest.raises(Broken) as caught:
+        read_package(tmp_path)
+    assert caught.value.key == "package.bad"
+    assert (caught.value.facts["file"], caught.value.facts["key"]) == (file, key)
+
+
+@pytest.mark.parametrize("table", ["jobs = 1", 'jobs = ["a"]', 'name = "x"', "systems = {}"])
+def test_a_table_of_the_wrong_shape(tmp_path, table):
+    (tmp_path / "package.toml").write_text(table + "\n" + (SMALL if "name" not in table else 'id = "rain"'))
+    with pytest.raises(Broken) as caught:
+        read_package(tmp_path)
+    assert caught.value.facts["key"] == table.split(" ")[0]
+
+
+def test_what_is_no_toml_names_the_file(tmp_path):
+    (tmp_path / "package.toml").write_text("id = ")
+    with pytest.raises(Broken, match=r"package\.toml"):
+        read_package(tmp_path)
+
+
+def test_extra_folders_join_and_are_ordered(tmp_path, install):
+    install("rain", SMALL)
+    (tmp_path / "package.toml").write_text(FULL, encoding="utf-8")
+    found = [each.id for each in packages(extra_folders=[tmp_path])]
+    assert found == sorted(found)
+    assert {"rain", "water"} <= set(found)
+
+
+def test_one_folder_named_twice_is_one_package(install):
+    folder = install("rain", SMALL)
+    assert [each.id for each in packages(extra_folders=[folder])].count("rain") == 1
+
+
+def test_two_folders_of_one_id_are_refused(tmp_path, install):
+    install("rain", SMALL)
+    (tmp_path / "package.toml").write_text(SMALL, encoding="utf-8")
+    with pytest.raises(Broken) as caught:
+        packages(extra_folders=[tmp_path])
+    assert caught.value.key == "package.twice"
+
+
+@pytest.mark.parametrize(
+    ("name", "target"), [("rain", "rain.nowhere"), ("rain", "no_such_module_at_all"), ("rain", "sys")]
+)
+def test_an_entry_that_leads_nowhere_is_an_error(install, name, target):
+    install(name, SMALL, target)
+    with pytest.raises(Broken) as caught:
+        packages()
+    assert caught.value.key == "package.absent"
+
+
+def test_a_folder_without_the_file_is_an_error(install):
+    install("rain", None)
+    with pytest.raises(Broken) as caught:
+        packages()
+    assert caught.value.key == "package.absent"
+
+
+def test_the_folder_of_our_own_packages():
+    assert package_folder("yunmeng.kernel.base").joinpath("registry.py").exists()

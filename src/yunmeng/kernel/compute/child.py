@@ -1,0 +1,120 @@
+"""Inside the process of one run: opens the stores for reading, calls the job, reports over a pipe."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import Any, Literal, cast
+
+import msgspec
+
+from yunmeng.kernel.base import Settings, YunmengError
+from yunmeng.kernel.compute.runs import File
+from yunmeng.kernel.store import (
+    History,
+    Objects,
+    StateReader,
+    open_history,
+    open_objects,
+    open_state_reader,
+)
+from yunmeng.kernel.trust import Principal, Reach
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run's process tells: progress on the way, then its end."""
+
+    kind: Literal["progress", "done", "failed"]
+    progress: float = 0.0
+    message: str = ""
+    result: dict[str, Any] = {}
+    files: tuple[File, ...] = ()
+    error: str = ""
+    facts: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that the process of a run needs; plain data, so that it travels to a spawned process."""
+
+    run_id: str
+    target: str
+    inputs: dict[str, str]
+    principal: Principal
+    reach: Reach
+    settings: Settings
+    history_url: str
+    history_user: str
+    history_password: str
+
+
+@dataclass(slots=True)
+class JobContext:
+    """What a job may use: the stores (reading, within its principal's reach), progress, files for its result."""
+
+    run_id: str
+    principal: Principal
+    reach: Reach
+    settings: Settings
+    state: StateReader
+    history: History
+    objects: Objects
+    _pipe: Connection
+    _files: list[File] = field(default_factory=list[File])
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tells how far the job is, 0 to 1."""
+        self._pipe.send_bytes(
+            msgspec.msgpack.encode(Report("progress", min(max(fraction, 0.0), 1.0), message))
+        )
+
+    async def file(self, name: str, data: bytes, media_type: str) -> None:
+        """Adds a file to the result; it is kept in the object store under ``jobs/<run>/<name>``."""
+        info = await self.objects.put(f"jobs/{self.run_id}/{name}", data, media_type)
+        self._files.append(File(name, info.key, media_type, info.size))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files added so far."""
+        return tuple(self._files)
+
+
+JobFunction = Callable[[JobContext, Mapping[str, str]], Awaitable[dict[str, Any]]]
+
+
+def main(work: Work, pipe: Connection) -> None:
+    """Runs one job to its end; the entry point of its process."""
+    os.nice(5)
+    try:
+        report = asyncio.run(_run(work, pipe))
+    except YunmengError as error:
+        facts = {name: str(value) for name, value in error.facts.items()}
+        report = Report("failed", error=error.key, facts=facts)
+    except Exception as error:
+        # the run ends as failed with the reason; the traceback goes to the worker's log
+        pipe.send_bytes(
+            msgspec.msgpack.encode(
+                Report("failed", error="job.broke", facts={"reason": f"{type(error).__name__}: {error}"})
+            )
+        )
+        raise
+    pipe.send_bytes(msgspec.msgpack.encode(report))
+
+
+async def _run(work: Work, pipe: Connection) -> Report:
+    module, _, name = work.target.partition(":")
+    function = cast("JobFunction", getattr(import_module(module), name))
+    state = await open_state_reader(work.settings)
+    history = await open_history(work.settings, work.history_url, work.history_user, work.history_password)
+    objects = await open_objects(work.settings)
+    try:
+        context = JobContext(
+            work.run_id, work.principal, work.reach, work.settings, state, history, objects, pipe
+        )
+        result = await function(context, work.inputs)
+        return Report("done", 1.0, result=result, files=context.files)
+    finally:
+        await history.close()
+        await state.close()

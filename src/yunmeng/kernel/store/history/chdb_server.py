@@ -18,7 +18,7 @@ from typing import IO
 
 import msgspec
 
-from yunmeng.kernel.base.errors import Broken, Unavailable, YunmengError
+from yunmeng.kernel.base import Broken, Conflict, Unavailable, YunmengError
 from yunmeng.kernel.store.history.engine import Engine, Limits, release_mapped_code
 from yunmeng.kernel.store.history.http_interface import Interface
 
@@ -107,7 +107,7 @@ def _lock(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as cause:
         lock.close()
-        raise Unavailable("history.folder-busy", folder=folder) from cause
+        raise Conflict("history.folder-in-use", folder=folder) from cause
     return lock
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from yunmeng.kernel.base.errors import Broken, Unavailable
+from yunmeng.kernel.base import Broken, Unavailable
 
 _HEAVY = ("pyarrow", "pandas", "numpy")
 _DONTNEED = 4
@@ -75,7 +75,9 @@ class Connection:
         body = result.get_memview().view() if result.size() else b""
         read, read_bytes = int(result.storage_rows_read()), int(result.storage_bytes_read())
         written, written_bytes = int(result.rows_written()), int(result.bytes_written())
-        return Answer(body, read, read_bytes, written, written_bytes, float(result.elapsed()), int(result.rows_read()))
+        return Answer(
+            body, read, read_bytes, written, written_bytes, float(result.elapsed()), int(result.rows_read())
+        )
 
     def changes(self, sql: str) -> bool:
         """Says whether the statement is anything but a read."""
@@ -172,7 +174,12 @@ def _load() -> Any:
 
 
 def _config(limits: Limits) -> str:
-    caches = ("mark_cache_size", "primary_index_cache_size", "index_mark_cache_size", "query_condition_cache_size")
+    caches = (
+        "mark_cache_size",
+        "primary_index_cache_size",
+        "index_mark_cache_size",
+        "query_condition_cache_size",
+    )
     values = {
         **dict.fromkeys(caches, str(limits.cache)),
         "max_server_memory_usage": str(limits.memory),

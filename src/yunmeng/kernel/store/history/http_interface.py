@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from yunmeng.kernel.store.history.engine import Answer, Connection, Engine, EngineError
-from yunmeng.kernel.store.history.http_request import Statement, body_chunks, compress, split_target, statement
+from yunmeng.kernel.store.history.http_request import (
+    Statement,
+    body_chunks,
+    compress,
+    split_target,
+    statement,
+)
 
 USER = "default"
 _STATUS = {
@@ -102,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 75
     server: Interface  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         """Says nothing: the node's own log has the queries that matter."""
 
     def do_GET(self) -> None:
@@ -210,7 +216,9 @@ class Handler(BaseHTTPRequestHandler):
         }
         # what is left of the body would be read as the next request
         self.close_connection = True
-        self._reply(404 if error.code == 404 else _STATUS.get(error.code, 500), text.encode() + b"\n", headers)
+        self._reply(
+            404 if error.code == 404 else _STATUS.get(error.code, 500), text.encode() + b"\n", headers
+        )
 
     def _reply(self, status: int, body: bytes | memoryview, headers: Mapping[str, str]) -> None:
         self.send_response_only(status)

@@ -4,8 +4,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
@@ -49,7 +47,9 @@ def statement(options: dict[str, str], body: Iterator[bytes], content_type: str,
         body = iter(())
     found = _assemble(options.get("query", ""), body, options.get("default_format", wanted))
     found.parameters = {key[6:]: text for key, text in options.items() if key.startswith("param_")}
-    found.settings = {key: text for key, text in options.items() if key not in TRANSPORT and key[:6] != "param_"}
+    found.settings = {
+        key: text for key, text in options.items() if key not in TRANSPORT and key[:6] != "param_"
+    }
     return found
 
 
@@ -79,21 +79,29 @@ def _insert_head(text: bytes) -> re.Match[bytes] | None:
 
 
 def _form(content_type: str, body: bytes) -> dict[str, str]:
-    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    boundary = re.search(r'boundary="?([^";]+)', content_type)
+    if boundary is None:
+        raise EngineError("Code: 36. DB::Exception: The form has no boundary. (BAD_ARGUMENTS)")
     fields: dict[str, str] = {}
-    for part in message.iter_parts():
-        name = part.get_param("name", header="content-disposition")
-        if part.get_filename() is not None or not isinstance(name, str):
-            raise EngineError("Code: 48. DB::Exception: External tables are not offered here. (NOT_IMPLEMENTED)")
-        payload = part.get_payload(decode=True)
-        fields[name] = payload.decode() if isinstance(payload, bytes) else ""
+    for part in (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode())[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = re.search(rb'\sname="([^"]*)"', head)
+        if name is None or b"filename=" in head:
+            raise EngineError(
+                "Code: 48. DB::Exception: External tables are not offered here. (NOT_IMPLEMENTED)"
+            )
+        fields[name[1].decode()] = value.decode()
     return fields
 
 
 def body_chunks(stream: BinaryIO, headers: Mapping[str, str]) -> Iterator[bytes]:
     """Yields the body, unchunked and decompressed, in pieces of at most a megabyte (before decompression)."""
     encoding = headers.get("Content-Encoding", "").lower()
-    raw = _chunked(stream) if "chunked" in headers.get("Transfer-Encoding", "").lower() else _sized(stream, headers)
+    raw = (
+        _chunked(stream)
+        if "chunked" in headers.get("Transfer-Encoding", "").lower()
+        else _sized(stream, headers)
+    )
     return _inflate(raw, encoding) if encoding not in ("", "identity") else raw
 
 
@@ -135,7 +143,9 @@ def _decompressor(encoding: str) -> Callable[[bytes], bytes]:
         import lz4.frame  # pyright: ignore[reportMissingTypeStubs]
 
         return lz4.frame.LZ4FrameDecompressor().decompress  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    raise EngineError(f"Code: 48. DB::Exception: Content-Encoding {encoding} is not offered here. (NOT_IMPLEMENTED)")
+    raise EngineError(
+        f"Code: 48. DB::Exception: Content-Encoding {encoding} is not offered here. (NOT_IMPLEMENTED)"
+    )
 
 
 def compress(body: bytes | memoryview, accepted: str) -> tuple[bytes | memoryview, str]:

@@ -25,22 +25,22 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """Strings as a dictionary: row ``i`` is ``keys[codes[i]]``. ``type`` is always LowCardinality(String)."""
+    """Strings as a dictionary: row ``i`` is ``keys[codes[i]]``; the first key is the empty string."""
 
     keys: Sequence[str]
     codes: NDArray[np.integer]
     type: str = "LowCardinality(String)"
 
     def encode(self) -> bytes:
-        """Returns the column's bytes; the first key of the dictionary is the empty string, as the format wants."""
-        entries, codes = ["", *self.keys], self.codes + 1
-        width, kind = next(
-            ((i, kind) for i, (most, kind) in enumerate(_WIDTHS) if len(entries) <= most), (2, np.uint32)
+        """Returns the column's bytes."""
+        fits = (n for n, (most, _) in enumerate(_WIDTHS) if len(self.keys) <= most)
+        width = next(fits, len(_WIDTHS))
+        kind = _WIDTHS[width][1] if width < len(_WIDTHS) else np.uint32
+        head = np.array([_SHARED_DICTIONARY, _OWN_KEYS | width, len(self.keys)], np.uint64)
+        size = np.array([len(self.codes)], np.uint64)
+        return b"".join(
+            (head.tobytes(), strings(self.keys), size.tobytes(), self.codes.astype(kind).tobytes())
         )
-        head = np.array([_SHARED_DICTIONARY, _OWN_KEYS | width, len(entries)], np.uint64)
-        return b"".join((
-            head.tobytes(), strings(entries), np.uint64(len(codes)).tobytes(), codes.astype(kind).tobytes()
-        ))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,7 @@ import msgspec
 from yunmeng.kernel.model import ObservationBatch
 from yunmeng.kernel.trust import Reach
 
-Method = Literal[
-    "totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq"
-]
+Method = Literal["totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq"]
 Relation = Literal["before", "after", "between", "any"]
 
 

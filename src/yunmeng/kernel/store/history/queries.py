@@ -1,0 +1,213 @@
+"""The statements of the history port. Values are parameters that the server binds; no input becomes SQL text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.store.history.port import Method, TemporalQuery
+from yunmeng.kernel.store.history.schema import TABLE
+from yunmeng.kernel.trust import Reach
+
+_MOMENTS = {
+    "observedAt": "at",
+    "createdAt": "created_at",
+    "modifiedAt": "modified_at",
+    "deletedAt": "modified_at",
+}
+_VALUE = "(if(isFinite(number), number, 0), if(isFinite(number), '', ifNull(text, '')))"
+_METHODS: dict[Method, str] = {
+    "totalCount": "count()",
+    "distinctCount": f"uniqExactIf({_VALUE}, isFinite(number) OR text IS NOT NULL)",
+    "sum": "sumIfOrNull(number, isFinite(number))",
+    "avg": "avgIfOrNull(number, isFinite(number))",
+    "min": "minIfOrNull(number, isFinite(number))",
+    "max": "maxIfOrNull(number, isFinite(number))",
+    "stddev": "stddevPopStableIfOrNull(number, isFinite(number))",
+    "sumsq": "sumIfOrNull(number * number, isFinite(number))",
+}
+_OVER_MEANS = {"sum": "sum(mean)", "avg": "avg(mean)", "min": "min(mean)", "max": "max(mean)"}
+_ESCAPES = str.maketrans(
+    {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
+)
+_QUOTED = str.maketrans({"\\": "\\\\", "'": "\\'", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
+
+
+@dataclass(slots=True)
+class Statement:
+    """SQL with ``{name:Type}`` places, and their values in ClickHouse's escaped form."""
+
+    sql: str = ""
+    parameters: dict[str, str] = field(default_factory=dict[str, str])
+
+    def text(self, name: str, value: str) -> str:
+        """Binds a string and returns its place."""
+        self.parameters[name] = value.translate(_ESCAPES)
+        return f"{{{name}:String}}"
+
+    def texts(self, name: str, values: Sequence[str]) -> str:
+        """Binds several strings and returns their place."""
+        self.parameters[name] = "[" + ",".join(f"'{value.translate(_QUOTED)}'" for value in values) + "]"
+        return f"{{{name}:Array(String)}}"
+
+    def whole(self, name: str, value: int) -> str:
+        """Binds an integer and returns its place."""
+        self.parameters[name] = str(value)
+        return f"{{{name}:Int64}}"
+
+    def moment(self, name: str, us: int) -> str:
+        """Binds microseconds UTC and returns them as a DateTime64."""
+        return f"fromUnixTimestamp64Micro({self.whole(name, us)}, 'UTC')"
+
+
+def points(query: TemporalQuery) -> Statement:
+    """Returns the statement for the points of a query."""
+    made = Statement()
+    most = min(query.last, query.limit) if query.last else query.limit
+    order = "DESC" if query.last else "ASC"
+    made.sql = f"""
+SELECT entity, attribute, dataset_id, toUnixTimestamp64Micro(at), number, text, unit, quality, gateway, instance_id, body
+FROM (
+    SELECT *, {_MOMENTS[query.property]} AS moment FROM {TABLE} WHERE {_where(made, query)}
+    ORDER BY entity, attribute, moment {order}, dataset_id LIMIT {made.whole("most", most)} BY entity, attribute
+)
+ORDER BY entity, attribute, moment, dataset_id"""
+    return made
+
+
+def aggregate(query: TemporalQuery, methods: Sequence[Method], period_s: int) -> Statement:
+    """Returns the statement for aggregates: entity, attribute, origin, bucket, first, last, one column a method."""
+    made = Statement()
+    moment = f"toUnixTimestamp64Micro({_MOMENTS[query.property]})"
+    where = _where(made, query) + ("" if query.property == "deletedAt" else " AND NOT deleted")
+    if query.relation in ("after", "between"):
+        origin = made.whole("origin", query.start)
+    else:
+        origin = f"(SELECT min({moment}) FROM {TABLE} WHERE {where})"
+    newest = f"LIMIT {made.whole('last', query.last)} BY entity, attribute" if query.last else ""
+    made.sql = f"""
+SELECT * FROM (
+    SELECT entity, attribute, {origin} AS origin, {_bucket(made, moment, "origin", period_s)} AS bucket,
+           min({moment}), max({moment}), {", ".join(_METHODS[method] for method in methods)}
+    FROM {TABLE} WHERE {where}
+    GROUP BY entity, attribute, bucket
+    ORDER BY entity, attribute, bucket DESC {newest}
+) ORDER BY entity, attribute, bucket"""
+    return made
+
+
+def trend(
+    reach: Reach, type_: str, attribute: str, method: str, span: tuple[int, int], period_s: int
+) -> Statement:
+    """Returns the statement for a trend: bucket, entities, value."""
+    made = Statement()
+    bucket, where = _series(made, reach, type_, attribute, span, period_s)
+    made.sql = f"""
+SELECT bucket, count(), {_OVER_MEANS[method]} FROM (
+    SELECT entity, {bucket} AS bucket, avg(number) AS mean FROM {TABLE} WHERE {where} GROUP BY entity, bucket
+) GROUP BY bucket ORDER BY bucket"""
+    return made
+
+
+def summary(
+    reach: Reach,
+    type_: str,
+    attribute: str,
+    method: Method,
+    span: tuple[int, int],
+    period_s: int,
+    digits: int,
+) -> Statement:
+    """Returns the statement for a summary: division, bucket, count, value."""
+    made = Statement()
+    bucket, where = _series(made, reach, type_, attribute, span, period_s)
+    made.sql = f"""
+SELECT substring(division, 1, {made.whole("digits", digits)}) AS part, {bucket} AS bucket, count(), {_METHODS[method]}
+FROM {TABLE} WHERE {where} GROUP BY part, bucket ORDER BY part, bucket"""
+    return made
+
+
+def removal(tenant: str, entity: str, attribute: str, instance_id: str) -> Statement:
+    """Returns the statement that deletes the history of an entity, an attribute or an instance."""
+    made = Statement()
+    wanted = {"tenant": tenant, "entity": entity}
+    wanted |= {
+        name: value for name, value in (("attribute", attribute), ("instance_id", instance_id)) if value
+    }
+    conditions = [f"{name} = {made.text(name, value)}" for name, value in wanted.items()]
+    made.sql = f"DELETE FROM {TABLE} WHERE {' AND '.join(conditions)}"
+    return made
+
+
+def count(tenant: str | None) -> Statement:
+    """Returns the statement that counts a tenant's values, or all."""
+    made = Statement()
+    where = "" if tenant is None else f" WHERE tenant = {made.text('tenant', tenant)}"
+    made.sql = f"SELECT count() FROM {TABLE}{where}"
+    return made
+
+
+def _series(
+    made: Statement, reach: Reach, type_: str, attribute: str, span: tuple[int, int], period_s: int
+) -> tuple[str, str]:
+    start, end = span
+    bucket = _bucket(made, "toUnixTimestamp64Micro(at)", made.whole("start", start), period_s)
+    where = [
+        *_reach(made, reach),
+        f"attribute = {made.text('attribute', attribute)}",
+        f"type = {made.text('type', type_)}",
+        f"at >= {made.moment('start', start)} AND at < {made.moment('end', end)}",
+        "timed AND NOT deleted AND isFinite(number)",
+    ]
+    return bucket, " AND ".join(where)
+
+
+def _bucket(made: Statement, moment: str, origin: str, period_s: int) -> str:
+    if period_s < 0:
+        raise BadInput("history.bad-period", seconds=period_s)
+    return f"intDiv({moment} - {origin}, {made.whole('period', period_s * 1_000_000)})" if period_s else "0"
+
+
+def _where(made: Statement, query: TemporalQuery) -> str:
+    conditions = [
+        *_reach(made, query.reach),
+        *_any_of(made, "attribute", query.attributes),
+        *_any_of(made, "entity", query.entities),
+        *_span(made, query),
+    ]
+    if query.dataset_ids is not None:
+        conditions.append(f"has({made.texts('datasets', query.dataset_ids)}, dataset_id)")
+    return " AND ".join(conditions)
+
+
+def _any_of(made: Statement, column: str, values: Sequence[str]) -> list[str]:
+    if len(values) == 1:
+        return [f"{column} = {made.text(column, values[0])}"]
+    return [f"{column} IN {made.texts(column, values)}"] if values else []
+
+
+def _reach(made: Statement, reach: Reach) -> list[str]:
+    conditions = [f"tenant = {made.text('tenant', reach.tenant)}"]
+    if reach.prefixes is not None:
+        under = [
+            f"startsWith(division, {made.text(f'reach{n}', prefix)})"
+            for n, prefix in enumerate(reach.prefixes)
+        ]
+        conditions.append(f"({' OR '.join(under) or 'false'})")
+    return conditions
+
+
+def _span(made: Statement, query: TemporalQuery) -> list[str]:
+    column = _MOMENTS[query.property]
+    conditions = ["deleted"] if query.property == "deletedAt" else []
+    if query.relation == "any":
+        return conditions
+    if query.property == "observedAt":
+        conditions.append("timed")
+    if query.relation == "before":
+        conditions.append(f"{column} < {made.moment('start', query.start)}")
+    elif query.relation == "after":
+        conditions.append(f"{column} > {made.moment('start', query.start)}")
+    else:
+        conditions.append(f"{column} >= {made.moment('start', query.start)}")
+        conditions.append(f"{column} < {made.moment('end', query.end)}")
+    return conditions

@@ -1,0 +1,155 @@
+"""From observations and instances to one Native block of the history's table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from yunmeng.kernel.base import instant_us
+from yunmeng.kernel.model import ObservationBatch
+from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Sparse, block
+from yunmeng.kernel.store.history.port import HistoryBlock, Instance
+
+KEYED = ("tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame", "instance_id", "body")  # fmt: skip
+_MOMENT = "DateTime64(6, 'UTC')"
+_FIXED: Mapping[str, tuple[str, type[np.generic]]] = {
+    "at": (_MOMENT, np.int64),
+    "timed": ("Bool", np.uint8),
+    "created_at": (_MOMENT, np.int64),
+    "modified_at": (_MOMENT, np.int64),
+    "number": ("Float64", np.float64),
+    "quality": ("UInt8", np.uint8),
+    "deleted": ("Bool", np.uint8),
+    "synthetic": ("Bool", np.uint8),
+}
+COLUMNS = (*KEYED, *_FIXED, "text")
+_VALUES = ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList")
+
+Codes = NDArray[np.int64]
+
+
+class _Keys:
+    """Gives every distinct string of a column a number; 0 is the empty string."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {"": 0}
+        self._parts: list[Codes] = []
+
+    def codes(self, values: Iterable[str]) -> Codes:
+        known = self._codes
+        return np.array([known.setdefault(value, len(known)) for value in values], np.int64)
+
+    def add(self, codes: Codes) -> None:
+        self._parts.append(codes)
+
+    def repeat(self, value: str, rows: int) -> None:
+        self.add(np.full(rows, self._codes.setdefault(value, len(self._codes)), np.int64))
+
+    def column(self) -> Keyed:
+        return Keyed(list(self._codes), np.concatenate(self._parts))
+
+
+class Rows:
+    """Gathers rows, batch by batch, in columns."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._keys = {name: _Keys() for name in KEYED}
+        self._fixed: dict[str, list[NDArray[Any]]] = {name: [] for name in _FIXED}
+        self._text: dict[int, str] = {}
+
+    def observe(self, batch: ObservationBatch) -> None:
+        """Adds the observations of a batch."""
+        rows = len(batch)
+        for name in ("entity", "attribute", "type", "division", "unit"):
+            keys = self._keys[name]
+            keys.add(keys.codes([getattr(series, name) for series in batch.series])[batch.index])
+        for name, value in (("tenant", batch.tenant), ("gateway", batch.gateway)):
+            self._keys[name].repeat(value, rows)
+        for name in ("dataset_id", "instance_id", "body"):
+            self._keys[name].repeat("", rows)
+        self._keys["frame"].add(self._spread("frame", batch.frame, rows))
+        synthetic = np.array([series.synthetic for series in batch.series], np.uint8)[batch.index]
+        received = np.full(rows, batch.received_at, np.int64)
+        ones, zeros = np.ones(rows, np.uint8), np.zeros(rows, np.uint8)
+        self._add_fixed(
+            (batch.observed_at, ones, received, received, batch.number, batch.quality, zeros, synthetic)
+        )
+        self._text |= {self.count + row: text for row, text in batch.text.items()}
+        self.count += rows
+
+    def _spread(self, name: str, present: Mapping[int, str], rows: int) -> Codes:
+        codes = np.zeros(rows, np.int64)
+        if present:
+            codes[np.fromiter(present, np.int64, len(present))] = self._keys[name].codes(present.values())
+        return codes
+
+    def write(self, instances: Sequence[Instance]) -> None:
+        """Adds attribute instances that were written through the API."""
+        bodies = [_Body(instance) for instance in instances]
+        for name in ("tenant", "entity", "attribute", "type", "division", "dataset_id", "instance_id"):
+            keys = self._keys[name]
+            keys.add(keys.codes([getattr(instance, name) for instance in instances]))
+        for name, values in (
+            ("unit", [body.unit for body in bodies]),
+            ("body", [instance.body.decode() for instance in instances]),
+        ):
+            self._keys[name].add(self._keys[name].codes(values))
+        for name in ("gateway", "frame"):
+            self._keys[name].repeat("", len(instances))
+        observed = np.array([instance.observed_at for instance in instances], np.int64)
+        modified = np.array([instance.modified_at for instance in instances], np.int64)
+        created = np.array([body.created_at for body in bodies], np.int64)
+        deleted = np.array([instance.deleted for instance in instances], np.uint8)
+        number = np.array([body.number for body in bodies], np.float64)
+        zeros = np.zeros(len(instances), np.uint8)
+        at = np.where(observed > 0, observed, modified)
+        self._add_fixed((at, observed > 0, created, modified, number, zeros, deleted, zeros))
+        texts = ((self.count + row, body.text) for row, body in enumerate(bodies))
+        self._text |= {row: text for row, text in texts if text is not None}
+        self.count += len(instances)
+
+    def _add_fixed(self, arrays: Sequence[NDArray[Any]]) -> None:
+        for (name, (_, kind)), values in zip(_FIXED.items(), arrays, strict=True):
+            self._fixed[name].append(values.astype(kind, copy=False))
+
+    def encode(self) -> bytes:
+        """Returns all rows as one Native block."""
+        columns: dict[str, Column] = {name: keys.column() for name, keys in self._keys.items()}
+        for name, (kind, _) in _FIXED.items():
+            columns[name] = Fixed(kind, np.concatenate(self._fixed[name]))
+        columns["text"] = Sparse(self.count, self._text)
+        return block(self.count, columns)
+
+
+class _Body:
+    """What the columns want of an instance's body."""
+
+    def __init__(self, instance: Instance) -> None:
+        members: dict[str, Any] = msgspec.json.decode(instance.body) if instance.body else {}
+        value = next((members[name] for name in _VALUES if name in members), None)
+        self.unit = str(members.get("unitCode", ""))
+        created = members.get("createdAt")
+        self.created_at = instant_us(created) if isinstance(created, str) else instance.modified_at
+        self.number = float(value) if isinstance(value, int | float) else float("nan")
+        self.text = _text(value)
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, int | float):
+        return None
+    return (
+        value if isinstance(value, str) else msgspec.json.encode(cast("Any", value), order="sorted").decode()
+    )
+
+
+def encode(content: HistoryBlock) -> tuple[int, bytes]:
+    """Returns how many rows the block has, and the rows in Native format."""
+    rows = Rows()
+    for batch in content.observations:
+        rows.observe(batch)
+    if content.instances:
+        rows.write(content.instances)
+    return rows.count, rows.encode() if rows.count else b""

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from yunmeng.kernel.link import Bus, MemoryBus, NatsBus, NatsServer, Stream
-from yunmeng.kernel.trust import Principal
 
 STREAMS = (
     Stream("OBS", 64 * 1024**2),
@@ -17,9 +16,6 @@ STREAMS = (
     Stream("CMD", 256 * 1024),
     Stream("ALR", 256 * 1024, when_full="drop-oldest"),
     Stream("AUD", 64 * 1024**2, duplicate_window_s=0.5),
-)
-GATEWAY = Principal(
-    "gateway:mqtt", kind="service", tenant="水利厅", roles=("gateway",), divisions=("420000",)
 )
 
 
@@ -57,7 +53,7 @@ class NatsEngine:
         before = self.server.restarts
         os.kill(self.server.pid, signal.SIGKILL)
         async with asyncio.timeout(20):
-            while self.server.restarts == before:
+            while self.server.restarts == before:  # noqa: ASYNC110 - the server has no event for tests
                 await asyncio.sleep(0.02)
 
     async def close(self) -> None:

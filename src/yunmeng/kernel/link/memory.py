@@ -142,7 +142,7 @@ class MemoryBus:
     """A bus in memory; every part of one process shares one object."""
 
     def __init__(self, streams: Sequence[Stream] = STREAMS) -> None:
-        self._streams = {stream.name: stream for stream in streams}
+        self._streams: dict[StreamName, Stream] = {stream.name: stream for stream in streams}
         self._logs = {stream.name: _Log(stream) for stream in streams}
         self._followers: dict[Following, str] = {}
         self._servers: list[tuple[str, Handler]] = []

@@ -53,7 +53,7 @@ class NatsBus:
 
     def __init__(self, connection: NatsConnection, streams: Sequence[Stream]) -> None:
         self._connection = connection
-        self._streams = {stream.name: stream for stream in streams}
+        self._streams: dict[StreamName, Stream] = {stream.name: stream for stream in streams}
         self._trimming = {stream.name: asyncio.Lock() for stream in streams}
         self._opening: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()

@@ -97,7 +97,8 @@ class NatsConnection:
                     disconnected_cb=connection._lost,
                     reconnected_cb=connection._back,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.1,
+                    # Only ever slept; two whole seconds would be lost after each restart of the server.
+                    reconnect_time_wait=0.1,  # pyright: ignore[reportArgumentType]
                     ping_interval=10,
                     max_outstanding_pings=2,
                     pending_size=8 * 1024**2,
@@ -188,7 +189,7 @@ class NatsConnection:
         async def take(msg: Msg) -> None:
             receiver(_frame(msg))
 
-        subscription = await self._client.subscribe(
+        subscription = await self._client.subscribe(  # pyright: ignore[reportUnknownMemberType]
             subject, queue=queue, cb=take, pending_msgs_limit=0, pending_bytes_limit=0
         )
         return Listening(subscription)

@@ -18,14 +18,14 @@ from yunmeng.kernel.link.server_folder import HOST, ServerFolder, check_port, ch
 _log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+# An index is rebuilt from its messages and a lost consumer starts again from what is kept, so neither is
+# damage; a stream that cannot be read is.
 _DAMAGE = re.compile(
-    r"(checksum|corrupt|metafile|meta ?data|recover\w* (stream|consumer|message)|bad (message|index|key)|"
-    r"unable to (read|decode|open)|not a directory|permission denied|storage directory|invalid stream)",
+    r"\[(WRN|ERR|FTL)\]\s+(.*(stream metafile|error recreating stream|storage directory|permission denied|"
+    r"not a directory|can't start jetstream).*)",
     re.IGNORECASE,
 )
-_WATCHER = (
-    'while kill -0 "$0" 2>/dev/null && kill -0 "$1" 2>/dev/null; do sleep 1; done; kill "$1" 2>/dev/null'
-)
+_WATCHER = 'while kill -0 "$0" && kill -0 "$1"; do sleep 1; done 2>/dev/null; kill "$1" 2>/dev/null'
 
 
 class NatsServer:
@@ -202,7 +202,5 @@ def _die_with(parent: int) -> None:
 
 
 def _first_damage(log: str) -> str:
-    for line in log.splitlines():
-        if re.search(r"\[(WRN|ERR|FTL)\]", line) and _DAMAGE.search(line):
-            return line.split("] ", 2)[-1]
-    return ""
+    found = _DAMAGE.search(log)
+    return found[2] if found else ""

@@ -31,8 +31,7 @@ class Auditor:
 
     async def run(self) -> None:
         """Writes events as they come."""
-        assert self._consumer is not None
-        while True:
+        while self._consumer is not None:
             messages = await self._consumer.fetch(500, 1.0)
             if not messages:
                 continue

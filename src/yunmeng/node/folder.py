@@ -52,7 +52,7 @@ class DataFolder:
         """Makes or checks the folder and takes its lock.
 
         Raises:
-            Broken: ``node.newer`` when a later version wrote it, ``node.foreign`` when it holds something else.
+            Broken: ``node.newer`` (a later version wrote it), ``node.foreign`` (it holds something else).
             Unavailable: ``node.running`` when another node holds it, ``node.unwritable``.
         """
         try:

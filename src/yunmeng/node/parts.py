@@ -80,7 +80,7 @@ def located(settings: Settings, endpoints: Endpoints) -> Settings:
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Parts]:
-    """Opens the bus, the state (reading) and the history of the running node whose folder the settings name."""
+    """Opens bus, state (reading) and history of the running node whose folder the settings name."""
     folder = DataFolder(settings.node.data)
     endpoints = folder.endpoints()
     bus = await NatsBus.connect(endpoints.bus_url, endpoints.bus_token)

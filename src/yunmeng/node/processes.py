@@ -75,7 +75,7 @@ class Role:
             try:
                 await self._spawn(60.0)
             except Unavailable as error:
-                _log.error("%s", error)  # noqa: TRY400  (the log of the role has the trace)
+                _log.error("%s", error)
 
 
 def _last_line(log: Path) -> str:

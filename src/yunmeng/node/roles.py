@@ -1,4 +1,4 @@
-"""The processes of a node: ``python -m yunmeng.node.roles keeper|api|worker|feed``; started by the supervisor."""
+"""The processes of a node, ``python -m yunmeng.node.roles NAME``, as the supervisor starts them."""
 
 import asyncio
 import ctypes
@@ -148,9 +148,7 @@ def main(options: NodeOptions, role: str) -> None:
     """Plays one role of a node."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    logging.basicConfig(
-        level=logging.INFO, format=f"%(asctime)s %(levelname)s {role} %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s {role} %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = load_settings(options.file, overrides=options.overrides, profile=options.profile)
     _run(play(role, settings))

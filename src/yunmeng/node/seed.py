@@ -1,4 +1,4 @@
-"""What a node holds from its first start: the administrator, its divisions, the plan's indicators; and the demo's users."""
+"""What a node holds from its first start: administrator, divisions, indicators; the demo's users."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,7 +15,7 @@ _PACK = 250
 
 
 async def seed(settings: Settings, *, demo: bool, progress: Callable[[str], None]) -> str | None:
-    """Brings the node's own entities up to date; returns the one-time administrator password at the first start."""
+    """Brings the node's own entities up to date; returns the one-time password of a first start."""
     async with connected(settings) as parts:
         progress("seed")
         await upsert(parts.bus, await _documents(parts))
@@ -54,7 +54,11 @@ async def upsert(bus: Bus, operations: list[Operation]) -> None:
 
 
 def _division_entity(place: Division) -> dict[str, object]:
-    parent = {} if place.code == "420000" else {"parent": {"type": "Relationship", "object": division_id(place.parent)}}
+    parent = (
+        {}
+        if place.code == "420000"
+        else {"parent": {"type": "Relationship", "object": division_id(place.parent)}}
+    )
     return {
         "id": division_id(place.code),
         "type": "AdministrativeArea",
@@ -63,7 +67,10 @@ def _division_entity(place: Division) -> dict[str, object]:
         "nameEn": place.name_en,
         "level": place.level,
         "areaKm2": {"type": "Property", "value": place.area_km2, "unitCode": "KMK"},
-        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [place.lon, place.lat]}},
+        "location": {
+            "type": "GeoProperty",
+            "value": {"type": "Point", "coordinates": [place.lon, place.lat]},
+        },
         **parent,
     }
 

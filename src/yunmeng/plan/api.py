@@ -1,4 +1,4 @@
-"""The plan over HTTP: indicators with their latest values, systems, coverage, and the reporting of a value."""
+"""The plan over HTTP: indicators with their latest values, systems, coverage, reporting."""
 
 from typing import Any
 

@@ -71,7 +71,7 @@ class Indicator:
         return row
 
     def progress(self, value: float) -> float | None:
-        """Returns how far ``value`` has come from baseline to target, 0 to 1 and beyond; None without both."""
+        """Returns how far ``value`` is from baseline to target (0 to 1 and beyond); None without both."""
         if not self.baseline or not self.target or self.baseline.number is None or self.target.number is None:
             return None
         span = self.target.number - self.baseline.number

@@ -1,4 +1,4 @@
-"""The statistical report of the plan's indicators 统计报告: where each stands, and where the number came from."""
+"""The statistical report 统计报告: where each indicator stands, and where the number came from."""
 
 import csv
 import io

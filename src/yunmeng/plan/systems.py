@@ -11,7 +11,7 @@ from yunmeng.plan.indicators import DATA
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One named system: software (软件系统), or a facility or mechanism (设施/机制) to plan, register and monitor."""
+    """One named system: software 软件系统, or a facility or mechanism 设施/机制 to plan and monitor."""
 
     id: str
     group: str

@@ -52,7 +52,7 @@ class Work:
 
 @dataclass(slots=True)
 class JobContext:
-    """What a job may use: the stores (reading, within its principal's reach), progress, files for its result."""
+    """What a job may use: the stores (reading, within its principal's reach), progress, files."""
 
     run_id: str
     principal: Principal

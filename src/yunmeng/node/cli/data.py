@@ -52,7 +52,11 @@ def query_entities(
         show_json(found)
         return
     rows = [
-        {"id": entity["id"], "type": entity["type"], "attributes": ", ".join(k for k in entity if k not in ("id", "type"))}
+        {
+            "id": entity["id"],
+            "type": entity["type"],
+            "attributes": ", ".join(k for k in entity if k not in ("id", "type")),
+        }
         for entity in found
     ]
     columns = (("id", "Id"), ("type", "Type"), ("attributes", "Attributes 属性"))
@@ -90,9 +94,21 @@ def list_quarantine(options: NodeOptions, *, json_: bool) -> None:
     for record in records:
         held = msgspec.json.decode(record.body, type=Quarantined)
         rows.append(
-            {"id": record.id, "at": held.at, "gateway": held.gateway, "rows": held.rows, "reason": held.reason.key}
+            {
+                "id": record.id,
+                "at": held.at,
+                "gateway": held.gateway,
+                "rows": held.rows,
+                "reason": held.reason.key,
+            }
         )
-    columns = (("id", "Id"), ("at", "At 时间"), ("gateway", "Gateway 网关"), ("rows", "Rows"), ("reason", "Reason 原因"))
+    columns = (
+        ("id", "Id"),
+        ("at", "At 时间"),
+        ("gateway", "Gateway 网关"),
+        ("rows", "Rows"),
+        ("reason", "Reason 原因"),
+    )
     show(rows, columns, json_=json_, styles={"id": "cyan", "reason": "yellow"})
 
 
@@ -129,7 +145,10 @@ def list_jobs(*, json_: bool) -> None:
     """Lists the jobs that the packages offer."""
     from yunmeng.kernel.compute import job_definitions
 
-    rows = [{"id": job.id, "zh": job.name.zh, "en": job.name.en, "package": job.package} for job in job_definitions()]
+    rows = [
+        {"id": job.id, "zh": job.name.zh, "en": job.name.en, "package": job.package}
+        for job in job_definitions()
+    ]
     columns = (("id", "Id"), ("zh", "名称"), ("en", "Name"), ("package", "Package"))
     show(rows, columns, json_=json_, styles={"id": "cyan"})
 
@@ -166,9 +185,15 @@ def audit() -> None:
 
 @audit.command("verify")
 @node_options
-@click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="The log's folder, when copied elsewhere.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The log's folder, when copied elsewhere.",
+)
 @click.option("--key", help="Verifier key; without it the one beside the folder.")
-@click.option("--since", type=click.Path(path_type=Path, exists=True), help="An older checkpoint that must still hold.")
+@click.option(
+    "--since", type=click.Path(path_type=Path, exists=True), help="An older checkpoint that must still hold."
+)
 @as_json
 def verify_audit(
     options: NodeOptions, *, folder: Path | None, key: str | None, since: Path | None, json_: bool
@@ -209,7 +234,13 @@ def list_audit(options: NodeOptions, *, last: int, json_: bool) -> None:
         {**msgspec.to_builtins(event), "at": format_us(event.at)}
         for event in log.events(max(0, log.size - last))
     ]
-    columns = (("at", "At 时间"), ("principal", "Who 谁"), ("action", "Action 动作"), ("resource", "On 对象"), ("decision", "Decision 裁决"))
+    columns = (
+        ("at", "At 时间"),
+        ("principal", "Who 谁"),
+        ("action", "Action 动作"),
+        ("resource", "On 对象"),
+        ("decision", "Decision 裁决"),
+    )
     show(rows, columns, json_=json_, styles={"at": "dim", "action": "cyan"})
 
 

@@ -41,7 +41,13 @@ def list_systems(section: str | None, *, json_: bool) -> None:
     from yunmeng.plan import systems
 
     rows = [row.as_dict() for row in systems() if section in (None, row.section)]
-    columns = (("id", "Id"), ("system", "System 系统"), ("section", "§"), ("tier", "Tier 层级"), ("quote", "Quote 原文"))
+    columns = (
+        ("id", "Id"),
+        ("system", "System 系统"),
+        ("section", "§"),
+        ("tier", "Tier 层级"),
+        ("quote", "Quote 原文"),
+    )
     show(rows, columns, json_=json_, styles={"id": "cyan", "quote": "dim"})
 
 
@@ -56,7 +62,13 @@ def show_coverage(*, prove: bool, only_open: bool, json_: bool) -> None:
     with out.status("proofs 验证…") if prove and not json_ else nullcontext():
         report = coverage(packages(), prove=prove)
     rows = [row.as_dict() for row in report.rows if not (only_open and row.package)]
-    columns = (("id", "Id"), ("system", "System 系统"), ("package", "Package 包"), ("state", "State 状态"), ("proof", "Proof 验证"))
+    columns = (
+        ("id", "Id"),
+        ("system", "System 系统"),
+        ("package", "Package 包"),
+        ("state", "State 状态"),
+        ("proof", "Proof 验证"),
+    )
     show(rows, columns, json_=json_, styles={"id": "cyan", "proof": "dim"})
     if not json_:
         out.print(report.summary())
@@ -69,10 +81,23 @@ def list_divisions(code: str | None, *, json_: bool) -> None:
     """Lists the divisions 行政区划 of the province, or what lies under CODE (GB/T 2260)."""
     found = [division(code), *children(code)] if code else list(divisions())
     rows = [
-        {"code": d.code, "name_zh": d.name_zh, "name_en": d.name_en, "level": d.level, "parent": d.parent, "area_km2": d.area_km2}
+        {
+            "code": d.code,
+            "name_zh": d.name_zh,
+            "name_en": d.name_en,
+            "level": d.level,
+            "parent": d.parent,
+            "area_km2": d.area_km2,
+        }
         for d in found
     ]
-    columns = (("code", "Code"), ("name_zh", "名称"), ("name_en", "Name"), ("level", "Level 级别"), ("area_km2", "km²"))
+    columns = (
+        ("code", "Code"),
+        ("name_zh", "名称"),
+        ("name_en", "Name"),
+        ("level", "Level 级别"),
+        ("area_km2", "km²"),
+    )
     show(rows, columns, json_=json_, styles={"code": "cyan"})
 
 
@@ -91,7 +116,14 @@ def list_packages(*, json_: bool) -> None:
         }
         for p in packages()
     ]
-    columns = (("id", "Id"), ("zh", "名称"), ("en", "Name"), ("sections", "§"), ("types", "Types"), ("systems", "Systems"))
+    columns = (
+        ("id", "Id"),
+        ("zh", "名称"),
+        ("en", "Name"),
+        ("sections", "§"),
+        ("types", "Types"),
+        ("systems", "Systems"),
+    )
     show(rows, columns, json_=json_, styles={"id": "cyan"})
 
 

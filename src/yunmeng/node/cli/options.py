@@ -51,7 +51,9 @@ def node_options(
     @click.option("--config", "file", type=click.Path(path_type=Path), help="Settings file [yunmeng.toml].")
     @click.option("--profile", type=click.Choice(list(profiles())), help="Settings of a tier 层级.")
     @click.option("--data", type=click.Path(path_type=Path), help="Data folder of the node 数据目录.")
-    @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; repeatable.")
+    @click.option(
+        "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; repeatable."
+    )
     @wraps(command)
     def wrapped(
         file: Path | None,

@@ -30,7 +30,9 @@ def demo(options: NodeOptions) -> None:
 
     Everything that the demo makes up is marked synthetic. A second start keeps its data.
     """
-    asyncio.run(_serve(options.with_(f"node.data={DEMO_FOLDER}", "demo.enabled=true", profile="province"), demo=True))
+    asyncio.run(
+        _serve(options.with_(f"node.data={DEMO_FOLDER}", "demo.enabled=true", profile="province"), demo=True)
+    )
 
 
 async def _serve(options: NodeOptions, *, demo: bool) -> None:
@@ -74,7 +76,9 @@ def _greet(settings: Settings, url: str, password: str | None, *, demo: bool) ->
         lines.append("[dim]数据均为合成，并已标注。All live data is synthetic, and says so.[/]")
     elif password:
         lines.append(f"[bold]admin[/] / [bold yellow]{password}[/]")
-        lines.append("[dim]一次性管理员口令，首次登录须修改。One-time password; it must be changed at the first sign-in.[/]")
+        lines.append(
+            "[dim]一次性管理员口令，首次登录须修改。One-time password; it must be changed at the first sign-in.[/]"
+        )
     lines.append("[dim]Ctrl-C 停止 stops the node[/]")
     out.print(Panel("\n".join(lines), title="云梦 Yunmeng", expand=False, border_style="cyan"))
 

@@ -27,7 +27,13 @@ def show_settings(options: NodeOptions, *, json_: bool) -> None:
         }
         for row in explain(options.settings(), options.language)
     ]
-    columns = (("key", "Setting"), ("value", "Value"), ("source", "From"), ("where", "Where"), ("about", "What for"))
+    columns = (
+        ("key", "Setting"),
+        ("value", "Value"),
+        ("source", "From"),
+        ("where", "Where"),
+        ("about", "What for"),
+    )
     show(rows, columns, json_=json_, styles={"key": "cyan", "about": "dim"})
 
 

@@ -5,6 +5,7 @@ import pytest
 from yunmeng.kernel.base import (
     Broken,
     JobClaim,
+    JobInput,
     Name,
     SystemClaim,
     package_folder,
@@ -32,6 +33,18 @@ inputs = ["Reservoir"]
 [jobs.name]
 zh = "洪水预报"
 en = "Flood forecast"
+[[jobs.form]]
+name = "until"
+kind = "instant"
+zh = "截止时间"
+en = "Until"
+required = true
+[[jobs.form]]
+name = "scale"
+zh = "规模"
+en = "Scale"
+default = "small"
+choices = ["small", "large"]
 
 [[systems]]
 id = "S101"
@@ -64,7 +77,11 @@ def test_every_key_is_read(tmp_path):
     assert found.routes == "yunmeng.converged.water.api:ROUTES"
     assert found.demo == "yunmeng.converged.water.demo:generate"
     run = "yunmeng.converged.water.flood:forecast"
-    assert found.jobs == (JobClaim("flood", run, Name("洪水预报", "Flood forecast"), ("Reservoir",)),)
+    form = (
+        JobInput("until", Name("截止时间", "Until"), "instant", required=True),
+        JobInput("scale", Name("规模", "Scale"), default="small", choices=("small", "large")),
+    )
+    assert found.jobs == (JobClaim("flood", run, Name("洪水预报", "Flood forecast"), ("Reservoir",), form),)
     assert found.systems[0] == SystemClaim("S101", "tests/converged/water/test_flood.py::test_forecast")
     assert [claim.id for claim in found.systems] == ["S101", "S102"]
 
@@ -87,6 +104,11 @@ def test_every_key_is_read(tmp_path):
         ("flood:forecast", "flood forecast", "jobs[1].run"),
         ('zh = "洪水预报"', "zh = 1", "jobs[1].name.zh"),
         ('inputs = ["Reservoir"]', "inputs = {}", "jobs[1].inputs"),
+        ('kind = "instant"', 'kind = "date"', "jobs[1].form[1].kind"),
+        ('kind = "instant"', "kind = []", "jobs[1].form[1].kind"),
+        ("required = true", "required = 1", "jobs[1].form[1].required"),
+        ('name = "scale"', 'name = "until"', "jobs[1].form[2].name"),
+        ('en = "Scale"', "", "jobs[1].form[2].en"),
         ('id = "S101"', 'id = "101"', "systems[1].id"),
         ('id = "S102"', 'id = "S101"', "systems[2].id"),
         ("test_flood.py::test_forecast", "test_flood.py", "systems[1].proof"),

@@ -1,6 +1,7 @@
 """What everything else stands on: errors, words, ids, time, units, divisions, settings, packages."""
 
 from yunmeng.kernel.base.divisions import (
+    Boundaries,
     Division,
     ancestors,
     boundaries,
@@ -28,6 +29,7 @@ from yunmeng.kernel.base.ids import check_urn, make_urn
 from yunmeng.kernel.base.nearest import nearest
 from yunmeng.kernel.base.registry import (
     JobClaim,
+    JobInput,
     Name,
     Package,
     SystemClaim,
@@ -84,6 +86,7 @@ __all__ = [
     "LANGUAGES",
     "SHANGHAI",
     "BadInput",
+    "Boundaries",
     "Broken",
     "BusSettings",
     "Conflict",
@@ -94,6 +97,7 @@ __all__ = [
     "HistorySettings",
     "HttpSettings",
     "JobClaim",
+    "JobInput",
     "KeeperSettings",
     "Language",
     "Name",

@@ -22,12 +22,21 @@ the folder holds ``package.toml``::
     [jobs.name]
     zh = "洪水预报"
     en = "Flood forecast"
+    [[jobs.form]]                           # what a person fills in before it starts
+    name = "until"
+    kind = "instant"                        # text (when left out), number, division, instant
+    zh = "截止时间"
+    en = "Until"
+    default = ""
+    required = false
+    choices = []
 
     [[systems]]
     id = "S101"                             # of the plan's 202 systems
     proof = "tests/converged/water/test_flood.py::test_forecast"
 
-``id`` and ``name`` are required; in a job ``id``, ``run`` and ``name``; in a system both keys.
+``id`` and ``name`` are required; in a job ``id``, ``run`` and ``name``; in a row of its form ``name``,
+``zh`` and ``en``; in a system both keys.
 """
 
 import re
@@ -37,7 +46,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from yunmeng.kernel.base.errors import Broken
 from yunmeng.kernel.base.nearest import nearest
@@ -45,6 +54,7 @@ from yunmeng.kernel.base.sections import Tier
 
 GROUP = "yunmeng.packages"
 TIERS: tuple[Tier, ...] = get_args(Tier)
+InputKind = Literal["text", "number", "division", "instant"]
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _SYSTEM = re.compile(r"S\d{3}")
@@ -73,13 +83,26 @@ class SystemClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class JobInput:
+    """One field of a job's form; a field with ``choices`` takes one of them."""
+
+    name: str
+    label: Name
+    kind: InputKind = "text"
+    default: str = ""
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JobClaim:
-    """A job that a package offers; ``run`` is ``module:function``, ``inputs`` are what it reads."""
+    """A job that a package offers; ``run`` is ``module:function``, ``inputs`` are the entity types it reads."""
 
     id: str
     run: str
     name: Name
     inputs: tuple[str, ...] = ()
+    form: tuple[JobInput, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +180,7 @@ def _installed() -> tuple[Package, ...]:
     return tuple(read_package(package_folder(name)) for name in sorted(names))
 
 
-_Claim = TypeVar("_Claim", JobClaim, SystemClaim)
+_Claim = TypeVar("_Claim", JobClaim, JobInput, SystemClaim)
 
 
 class _Reader:
@@ -178,8 +201,8 @@ class _Reader:
             types=self._texts("types"),
             routes=self._text("routes", _TARGET, default=""),
             demo=self._text("demo", _TARGET, default=""),
-            jobs=self._each("jobs", _Reader._job),
-            systems=self._each("systems", _Reader._system),
+            jobs=self._each("jobs", _Reader._job, "id"),
+            systems=self._each("systems", _Reader._system, "id"),
         )
 
     def _job(self) -> JobClaim:
@@ -206,7 +229,7 @@ class _Reader:
             raise self._bad("tiers", ", ".join(TIERS))
         return tuple(tier for tier in TIERS if tier in given)
 
-    def _each(self, key: str, read: "Callable[[_Reader], _Claim]") -> "tuple[_Claim, ...]":
+    def _each(self, key: str, read: "Callable[[_Reader], _Claim]", unique: str) -> "tuple[_Claim, ...]":
         tables = self._table.get(key, [])
         if not isinstance(tables, list):
             raise self._bad(key, f"[[{key}]]")
@@ -216,8 +239,8 @@ class _Reader:
                 raise self._bad(key, f"[[{key}]]")
             inner = _Reader(self._file, cast("dict[str, Any]", table), f"{self._key(key)}[{number}].")
             claim = read(inner)
-            if claims.setdefault(claim.id, claim) is not claim:
-                raise inner._bad("id", f"{claim.id} ×2")
+            if claims.setdefault(name := getattr(claim, unique), claim) is not claim:
+                raise inner._bad(unique, f"{name} ×2")
         return tuple(claims.values())
 
     def _text(self, key: str, pattern: re.Pattern[str] | None = None, default: str | None = None) -> str:

@@ -96,7 +96,7 @@ class JobInput:
 
 @dataclass(frozen=True, slots=True)
 class JobClaim:
-    """A job that a package offers; ``run`` is ``module:function``, ``inputs`` are the entity types it reads."""
+    """A job that a package offers; ``run`` is ``module:function``, ``inputs`` are entity types it reads."""
 
     id: str
     run: str
@@ -206,10 +206,20 @@ class _Reader:
         )
 
     def _job(self) -> JobClaim:
-        self._only("id", "run", "name", "inputs")
-        return JobClaim(
-            self._text("id", _ID), self._text("run", _TARGET), self._name(), self._texts("inputs")
-        )
+        self._only("id", "run", "name", "inputs", "form")
+        run, form = self._text("run", _TARGET), self._each("form", _Reader._field, "name")
+        return JobClaim(self._text("id", _ID), run, self._name(), self._texts("inputs"), form)
+
+    def _field(self) -> JobInput:
+        self._only("name", "kind", "zh", "en", "default", "required", "choices")
+        kind, required = self._table.get("kind", "text"), self._table.get("required", False)
+        if kind not in get_args(InputKind):
+            raise self._bad("kind", ", ".join(get_args(InputKind)))
+        if not isinstance(required, bool):
+            raise self._bad("required", "true, false")
+        label, choices = Name(self._text("zh"), self._text("en")), self._texts("choices")
+        default = self._text("default", default="")
+        return JobInput(self._text("name", _ID), label, kind, default, required, choices)
 
     def _system(self) -> SystemClaim:
         self._only("id", "proof")

@@ -95,7 +95,7 @@ def test_a_bad_table_names_its_file(tmp_path, text):
     with pytest.raises(Broken) as caught:
         words.read_words(file)
     assert caught.value.key == "words.bad"
-    assert caught.value.facts["file"] == file
+    assert caught.value.facts["file"] == str(file)
     assert str(file) in str(caught.value)
 
 

@@ -26,17 +26,9 @@ from yunmeng.kernel.base.errors import (
     YunmengError,
 )
 from yunmeng.kernel.base.ids import check_urn, make_urn
+from yunmeng.kernel.base.manifest import JobClaim, JobInput, Name, Package, SystemClaim, read_package
 from yunmeng.kernel.base.nearest import nearest
-from yunmeng.kernel.base.registry import (
-    JobClaim,
-    JobInput,
-    Name,
-    Package,
-    SystemClaim,
-    package_folder,
-    packages,
-    read_package,
-)
+from yunmeng.kernel.base.registry import package_folder, packages
 from yunmeng.kernel.base.secret import Secret
 from yunmeng.kernel.base.sections import (
     BusSettings,

@@ -118,9 +118,9 @@ def _from_file(file: Path, source: Source) -> Iterator[_Given]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as cause:
-        raise BadInput("settings.absent", file=file, reason=cause.strerror) from cause
+        raise BadInput("settings.absent", file=str(file), reason=cause.strerror) from cause
     except ValueError as cause:
-        raise BadInput("settings.syntax", where=file, reason=cause) from cause
+        raise BadInput("settings.syntax", where=str(file), reason=str(cause)) from cause
     origin = Origin(source, str(file))
     for section, table in tables.items():
         if not isinstance(table, dict):

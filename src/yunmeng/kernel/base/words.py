@@ -110,7 +110,7 @@ def read_words(file: Path) -> dict[str, str]:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
         return dict(_flatten(tables))
     except (OSError, ValueError, TypeError) as cause:
-        raise Broken("words.bad", file=file, reason=cause) from cause
+        raise Broken("words.bad", file=str(file), reason=str(cause)) from cause
 
 
 def _flatten(tables: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

@@ -2,21 +2,25 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 
 import msgspec
 
-from yunmeng.kernel.base import TooLarge, Unavailable, YunmengError
+from yunmeng.kernel.base import BadInput, TooLarge, Unavailable, YunmengError
 from yunmeng.kernel.link.faults import ERROR_HEADER, answer, decode_fault, encode_fault
 from yunmeng.kernel.link.following import Following
 from yunmeng.kernel.link.memory import check_durable
-from yunmeng.kernel.link.nats_connection import ApiError, Frame, Listening, NatsConnection
+from yunmeng.kernel.link.nats_connection import ApiError, Listening, NatsConnection
 from yunmeng.kernel.link.nats_consumer import ConsumerInfo, NatsConsumer
+from yunmeng.kernel.link.nats_parser import Frame
 from yunmeng.kernel.link.port import Consumer, Handler, Message, Request, Stream, StreamName
 from yunmeng.kernel.link.streams import STREAMS, owning_stream
 from yunmeng.kernel.link.wire import PRINCIPAL_HEADER, decode_principal, encode_principal
 from yunmeng.kernel.trust import Principal
+
+_log = logging.getLogger(__name__)
 
 _NS = 1_000_000_000
 _FULL = frozenset({10047, 10077})
@@ -287,11 +291,19 @@ def _stream_config(stream: Stream) -> dict[str, object]:
 
 
 def _message(frame: Frame, position: int) -> Message:
-    principal = decode_principal(frame.headers.get(PRINCIPAL_HEADER, ""))
-    return Message(frame.subject, frame.data, position, principal, frame.headers)
+    return Message(frame.subject, frame.data, position, _sender(frame), frame.headers)
 
 
 def _stored_message(frame: Frame) -> Message:
     headers = frame.headers
-    principal = decode_principal(headers.get(PRINCIPAL_HEADER, ""))
-    return Message(headers["Nats-Subject"], frame.data, int(headers["Nats-Sequence"]), principal, headers)
+    position = int(headers["Nats-Sequence"])
+    return Message(headers["Nats-Subject"], frame.data, position, _sender(frame), headers)
+
+
+def _sender(frame: Frame) -> Principal:
+    """A stored message whose sender cannot be read comes from nobody: it is seen, and may do nothing."""
+    try:
+        return decode_principal(frame.headers.get(PRINCIPAL_HEADER, ""))
+    except BadInput:
+        _log.warning("a message on %s names no readable sender", frame.subject)
+        return decode_principal("")

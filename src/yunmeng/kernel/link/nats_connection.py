@@ -7,36 +7,25 @@ publishes and pulls share one inbox here and their answers go straight to a call
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import count
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from yunmeng.kernel.base import Broken, TooLarge, Unauthenticated, Unavailable, Unsupported
+from yunmeng.kernel.link.memory import void
+from yunmeng.kernel.link.nats_parser import Frame, LaneParser, Receiver
 
 _log = logging.getLogger(__name__)
 _NEEDED = (2, 14)
-_NONE: Mapping[str, str] = {}
 _json_encode = msgspec.json.Encoder().encode
 
 
-class Frame(NamedTuple):
-    """A message as it came off the wire; ``status`` is 0 for data."""
-
-    subject: str
-    reply: str
-    data: bytes
-    headers: Mapping[str, str]
-    status: int
-
-
 _T = TypeVar("_T", bound=msgspec.Struct)
-Receiver = Callable[[Frame], None]
 
 
 class ApiError(msgspec.Struct, frozen=True):
@@ -54,11 +43,13 @@ class _ApiReply(msgspec.Struct, frozen=True):
 class Listening:
     """A subscription that can be left."""
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription, leave: Callable[[], None]) -> None:
         self._subscription = subscription
+        self._leave = leave
 
     async def leave(self) -> None:
         """Stops receiving."""
+        self._leave()
         with contextlib.suppress(NatsError):
             await self._subscription.unsubscribe()
 
@@ -68,6 +59,7 @@ class NatsConnection:
 
     def __init__(self, client: Client, url: str) -> None:
         self._client = client
+        self._parser = client._ps = LaneParser(client)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
         self._url = url
         self._inbox = f"_INBOX.{client.new_inbox().rpartition('.')[2]}"
         self._numbers = count(1)
@@ -185,14 +177,11 @@ class NatsConnection:
 
     async def listen(self, subject: str, receiver: Receiver, *, queue: str = "") -> Listening:
         """Receives a subject, again after every reconnection; nothing is dropped on this side."""
-
-        async def take(msg: Msg) -> None:
-            receiver(_frame(msg))
-
-        subscription = await self._client.subscribe(  # pyright: ignore[reportUnknownMemberType]
-            subject, queue=queue, cb=take, pending_msgs_limit=0, pending_bytes_limit=0
-        )
-        return Listening(subscription)
+        # The lane must be there before the first message, so its number is foreseen.
+        number = self._client._sid + 1  # pyright: ignore[reportPrivateUsage]
+        self._parser.lanes[number] = receiver
+        subscription = await self._client.subscribe(subject, queue=queue)
+        return Listening(subscription, lambda: void(self._parser.lanes.pop(number, None)))
 
     async def flush(self) -> None:
         """Returns when the server has seen everything sent so far."""
@@ -226,9 +215,3 @@ class NatsConnection:
     async def _back(self) -> None:
         for call in self.on_back:
             call()
-
-
-def _frame(msg: Msg) -> Frame:
-    headers = msg.headers
-    status = int(headers.get("Status", "0")) if headers and not msg.data else 0
-    return Frame(msg.subject, msg.reply, msg.data, headers or _NONE, status)

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from yunmeng.kernel.base import Unavailable
-from yunmeng.kernel.link.nats_connection import ApiError, Frame, Listening, NatsConnection
+from yunmeng.kernel.link.nats_connection import ApiError, Listening, NatsConnection
+from yunmeng.kernel.link.nats_parser import Frame
 from yunmeng.kernel.link.port import Message, StreamName
 
 _log = logging.getLogger(__name__)

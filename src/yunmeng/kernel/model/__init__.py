@@ -27,7 +27,9 @@ from yunmeng.kernel.model.context_library import ContextLibrary, context_link
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD
 from yunmeng.kernel.model.expand import expand_entity, expand_fragment, expand_instance, utc_text
+from yunmeng.kernel.model.geo import GeoMatcher, distance_m, geometries, matches_geo, parse_geo, to_shape
 from yunmeng.kernel.model.geometry import check_geometry
+from yunmeng.kernel.model.match import matches
 from yunmeng.kernel.model.observation import ObservationBatch, Quality, Series
 from yunmeng.kernel.model.operations import (
     Append,
@@ -46,6 +48,17 @@ from yunmeng.kernel.model.operations import (
     Upsert,
 )
 from yunmeng.kernel.model.packing import Row, decode_batch, encode_batch, make_batch
+from yunmeng.kernel.model.pattern import check_pattern
+from yunmeng.kernel.model.q import parse_q
+from yunmeng.kernel.model.selection import (
+    matches_scopes,
+    matches_types,
+    parse_scopes,
+    parse_types,
+    scope_pattern,
+)
+from yunmeng.kernel.model.type_library import VOCABULARY_CONTEXT, TypeLibrary, load_types
+from yunmeng.kernel.model.type_tables import AttributeRow, EntityType
 from yunmeng.kernel.model.vocabulary import DIVISION, NAMESPACE, QUALITY, SYNTHETIC
 
 __all__ = [
@@ -58,10 +71,12 @@ __all__ = [
     "NULL",
     "QUALITY",
     "SYNTHETIC",
+    "VOCABULARY_CONTEXT",
     "And",
     "Append",
     "Applied",
     "AttributeInstance",
+    "AttributeRow",
     "Change",
     "Compare",
     "Condition",
@@ -72,8 +87,10 @@ __all__ = [
     "Delete",
     "DeleteAttribute",
     "Document",
+    "EntityType",
     "Exists",
     "GeoCondition",
+    "GeoMatcher",
     "GeoRelation",
     "Merge",
     "ObservationBatch",
@@ -97,19 +114,34 @@ __all__ = [
     "TypeAll",
     "TypeAny",
     "TypeIs",
+    "TypeLibrary",
     "TypeSelection",
     "Update",
     "Upsert",
     "apply",
     "check_geometry",
+    "check_pattern",
     "compact_entity",
     "context_link",
     "decode_batch",
+    "distance_m",
     "encode_batch",
     "expand_entity",
     "expand_fragment",
     "expand_instance",
+    "geometries",
+    "load_types",
     "make_batch",
+    "matches",
+    "matches_geo",
+    "matches_scopes",
+    "matches_types",
+    "parse_geo",
+    "parse_q",
+    "parse_scopes",
+    "parse_types",
     "pick_language",
+    "scope_pattern",
+    "to_shape",
     "utc_text",
 ]

@@ -17,7 +17,7 @@ _instant_us = lru_cache(maxsize=65_536)(instant_us)
 class AttributeInstance(msgspec.Struct, frozen=True):
     """One attribute instance for the history; times are microseconds UTC.
 
-    ``observed_at`` is 0 when there is none. A deleted instance has ``NULL`` as its value and the time in ``deletedAt``.
+    ``observed_at`` is 0 when there is none. A deleted instance has ``NULL`` as its value, and ``deletedAt``.
     """
 
     attribute: str

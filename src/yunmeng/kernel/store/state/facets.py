@@ -10,13 +10,21 @@ from yunmeng.kernel.model import Document
 TEXT_MOST = 64
 """Longer texts are indexed by their beginning; a hit on one is a candidate only."""
 
-TRUE, FALSE = "\x01true", "\x01false"
-
 Box = tuple[float, float, float, float]
 Scalar = float | str
 Facets = tuple[list[tuple[int, Scalar]], list[Box]]
 
-_MEMBERS = ("value", "object", "vocab", "valueList", "objectList", "languageMap", "json")
+SCALAR, ELEMENT, BOOLEAN = 0, 1, 2
+"""How a value stands in its attribute: by itself, in an array or a relationship (only ``==`` sees it), or as a boolean."""
+
+_MEMBERS = {
+    "Relationship": "object",
+    "VocabProperty": "vocab",
+    "JsonProperty": "json",
+    "ListProperty": "valueList",
+    "ListRelationship": "objectList",
+    "LanguageProperty": "languageMap",
+}
 _BOXES_MOST = 16
 _packer = msgspec.msgpack.Encoder()
 _unpacker = msgspec.msgpack.Decoder()
@@ -32,7 +40,11 @@ def facets_of(document: Document, indexed: Mapping[str, int]) -> Facets:
     values: set[tuple[int, Scalar]] = set()
     for uri in indexed.keys() & document.keys():
         attribute = indexed[uri]
-        values.update((attribute, scalar) for scalar in _of_instances(document[uri]))
+        values.update(
+            (place_of(attribute, place), scalar)
+            for instance in document[uri]
+            for place, scalar in _of_instance(instance)
+        )
     return sorted(values, key=_order), boxes_of(document)
 
 
@@ -97,27 +109,40 @@ def _join(boxes: list[Box]) -> Box:
     return (min(west), min(south), max(east), max(north))
 
 
-def _of_instances(instances: list[dict[str, Any]]) -> Iterator[Scalar]:
-    for instance in instances:
-        for member in _MEMBERS:
-            if member in instance:
-                yield from scalars(instance[member])
+def _of_instance(instance: dict[str, Any]) -> Iterator[tuple[int, Scalar]]:
+    kind = instance.get("type", "Property")
+    value = instance.get(_MEMBERS.get(kind, "value"))
+    if kind == "LanguageProperty" and isinstance(value, dict):
+        value = list(cast("dict[str, Any]", value).values())
+    elif kind == "ListRelationship" and isinstance(value, list):
+        value = [item.get("object") for item in cast("list[dict[str, Any]]", value)]
+    elif isinstance(value, dict):
+        value = cast("dict[str, Any]", value).get("@value")
+    return _of_value(value, ELEMENT if kind in ("Relationship", "ListRelationship") else SCALAR)
 
 
-def scalars(value: Any) -> Iterator[Scalar]:
-    """Yields what is indexed of a value: numbers as floats, booleans and texts as texts, parts of arrays and objects."""
+def _of_value(value: Any, place: int) -> Iterator[tuple[int, Scalar]]:
     if isinstance(value, bool):
-        yield TRUE if value else FALSE
+        yield BOOLEAN, "true" if value else "false"
     elif isinstance(value, int | float):
-        yield as_float(value)
+        yield place, as_float(value)
     elif isinstance(value, str):
-        yield value[:TEXT_MOST].replace("\x00", "")
+        yield place, as_text(value)
     elif isinstance(value, list):
         for item in cast("list[Any]", value):
-            yield from scalars(item)
-    elif isinstance(value, dict):
-        for item in cast("dict[str, Any]", value).values():
-            yield from scalars(item)
+            yield from _of_value(item, ELEMENT)
+
+
+def place_of(attribute: int, place: int) -> int:
+    """Returns the number under which an attribute's values of one place are indexed."""
+    return attribute * 4 + place
+
+
+def as_text(value: str) -> str:
+    """Returns a text as it is indexed: cut, in the same order, and without NUL, which not every engine stores."""
+    if "\x00" in value or "\x01" in value:
+        value = value.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01")
+    return value[:TEXT_MOST]
 
 
 def as_float(value: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yunmeng.kernel.model import ObservationBatch, Quality
+from yunmeng.kernel.store.state.facets import as_text
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _ATTRIBUTE_BITS = 20
@@ -17,6 +18,9 @@ _BAND_BITS = np.int64(46)
 
 NO_BAND = -(1 << 62)
 """The band of a value that is no number."""
+
+IndexRows = tuple[list[tuple[int, int, int]], list[tuple[int, str, int]]]
+"""Index rows of last values: (attribute, band, entity) and (attribute, text, entity)."""
 
 Resolve = Callable[[str, str, str], int | None]
 
@@ -88,6 +92,20 @@ def json_value(number: float | None, text: str | None) -> bytes:
         return text.encode() if is_json_number(text) else json.dumps(text, ensure_ascii=False).encode()
     value = number or 0.0
     return str(int(value)).encode() if value.is_integer() and abs(value) < 1e15 else repr(value).encode()
+
+
+def index_rows(
+    places: Sequence[tuple[int, int]], numbers: Sequence[float | None], texts: Sequence[str | None]
+) -> IndexRows:
+    """Returns the index rows of values at (entity, attribute)."""
+    found = bands(np.array(numbers, np.float64)).tolist()
+    banded = [(a, band, e) for (e, a), band in zip(places, found, strict=True) if band != NO_BAND]
+    worded = [
+        (a, as_text(text), e)
+        for (e, a), text in zip(places, texts, strict=True)
+        if text is not None and not is_json_number(text)
+    ]
+    return banded, worded
 
 
 def newest(batches: Iterable[ObservationBatch], resolve: Resolve) -> Newest:

@@ -1,0 +1,157 @@
+"""Queries on SQLite: which index drives, what is read in order of id, what the matcher is asked.
+
+The engine does not know how many rows a condition leaves, so it is told: a bounded count on each index
+term picks the driver, and when none is selective the entities are walked in order of id until the page is full.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from yunmeng.kernel.store.state.candidates import accepts
+from yunmeng.kernel.store.state.plan import Plan, Sql, every, make_plan
+from yunmeng.kernel.store.state.port import EntityPage, EntityQuery
+from yunmeng.kernel.store.state.sqlite.session import Session
+from yunmeng.kernel.trust import Reach
+
+SELECTIVE = 4_000
+"""Up to so many rows of an index are sorted by id; more, and walking by id fills a page sooner."""
+
+SCAN_MOST = 500
+"""Up to so many entities are put to the matcher without wishing for an index."""
+
+_ARMS = 40
+_COLUMNS = "SELECT e.entity, e.id, e.shape FROM"
+
+Wish = Callable[[set[int]], None]
+
+
+@dataclass(slots=True)
+class Walk:
+    """Candidates in order of id; ``light`` when only few can be looked at."""
+
+    sql: Sql
+    light: bool
+
+
+class Finder:
+    """Carries out entity queries on one session."""
+
+    def __init__(self, session: Session, wish: Wish, scan_most: int = SCAN_MOST) -> None:
+        self._session = session
+        self._wish = wish
+        self._scan_most = scan_most
+
+    def find(self, query: EntityQuery, *, only_light: bool = False) -> EntityPage | None:
+        """Returns the page; None when it would take long and only light work was asked for."""
+        if query.count and query.after:
+            # what is counted does not depend on where the page begins
+            page = self.find(replace(query, count=False), only_light=only_light)
+            total = self.find(replace(query, after="", limit=0, offset=0), only_light=only_light)
+            return None if page is None or total is None else EntityPage(page.documents, total.count)
+        with self._session.snapshot() as book:
+            plan = make_plan(query, book, self._session.home, self._session.dialect)
+            if not plan.shapes:
+                return EntityPage((), 0 if query.count else None)
+            self._note_wishes(plan)
+            walk = self._walk(plan, query)
+            if only_light and not walk.light:
+                return None
+            if not plan.is_exact:
+                return self._ask_each(plan, query, walk)
+            documents = self._page(query, walk)
+            return EntityPage(documents, self._count(plan, query) if query.count else None)
+
+    def _note_wishes(self, plan: Plan) -> None:
+        if plan.wished and self._total(plan.shapes) > self._scan_most:
+            self._wish(plan.wished)
+
+    def _total(self, shapes: frozenset[int], prefixes: tuple[str, ...] | None = None) -> int:
+        return sum(self._session.counts(Reach(prefixes=prefixes), shapes).values())
+
+    def _walk(self, plan: Plan, query: EntityQuery) -> Walk:
+        where = [*plan.where, *self._shape_limit(plan)]
+        if query.ids:
+            return self._ordered("entities e INDEXED BY entities_by_id", [*where, *self._rest(plan)])
+        if plan.rows and (driven := self._driven(plan, where)) is not None:
+            return driven
+        if plan.rows or plan.rest:
+            # too many rows to sort: the matcher decides while walking
+            plan.ask = plan.ask or query.conditions is not None
+        few = plan.prefixes is not None and self._total(plan.shapes, plan.prefixes) <= SELECTIVE
+        if few:
+            return self._ordered("entities e INDEXED BY entities_by_division", where, light=not plan.ask)
+        light = plan.is_exact and not query.count
+        if plan.narrow and len(plan.shapes) <= _ARMS:
+            return Walk(_arms(sorted(plan.shapes), plan.where), light)
+        return self._ordered("entities e INDEXED BY entities_by_id", where, light=light)
+
+    def _driven(self, plan: Plan, where: list[Sql]) -> Walk | None:
+        sizes = [self._size(rows) for rows in plan.rows]
+        best = min(range(len(sizes)), key=sizes.__getitem__)
+        if sizes[best] > SELECTIVE:
+            return None
+        rest = [rows for place, rows in enumerate(plan.rows) if place != best and sizes[place] <= SELECTIVE]
+        plan.ask = plan.ask or len(rest) < len(plan.rows) - 1
+        driver = plan.rows[best]
+        source = f"(SELECT DISTINCT entity FROM ({driver.text})) r CROSS JOIN entities e ON e.entity = r.entity"
+        limits = [*where, *plan.rest, *(Sql(f"e.entity IN ({r.text})", r.parameters) for r in rest)]
+        return self._ordered(Sql(source, driver.parameters), limits, light=sizes[best] <= SELECTIVE // 4)
+
+    def _size(self, rows: Sql) -> int:
+        # the limit is inside, so that a huge set is not counted to its end
+        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT {SELECTIVE + 1})"  # noqa: S608
+        return self._session.number(Sql(text, rows.parameters))
+
+    def _shape_limit(self, plan: Plan) -> list[Sql]:
+        return [self._session.dialect.among("e.shape", sorted(plan.shapes))] if plan.narrow else []
+
+    def _rest(self, plan: Plan) -> list[Sql]:
+        return [*plan.rest, *(Sql(f"e.entity IN ({rows.text})", rows.parameters) for rows in plan.rows)]
+
+    def _ordered(self, source: Sql | str, where: list[Sql], *, light: bool = True) -> Walk:
+        source = Sql(source) if isinstance(source, str) else source
+        limit = every(where)
+        text = f"{_COLUMNS} {source.text} WHERE {limit.text} ORDER BY e.id"
+        return Walk(Sql(text, (*source.parameters, *limit.parameters)), light)
+
+    def _page(self, query: EntityQuery, walk: Walk) -> list[bytes]:
+        if query.limit <= 0:
+            return []
+        limited = Sql(f"{walk.sql.text} LIMIT ? OFFSET ?", (*walk.sql.parameters, query.limit, query.offset))
+        return [
+            self._session.merged(entity, shape)
+            for entity, _, shape in self._session.all(limited.text, limited.parameters)
+        ]
+
+    def _count(self, plan: Plan, query: EntityQuery) -> int:
+        if not plan.rows and not plan.rest and not query.ids and query.scope is None and not query.divisions:
+            return sum(self._session.counts(query.reach, plan.shapes).values())
+        limit = every([*plan.where, *self._shape_limit(plan), *self._rest(plan)])
+        text = f"SELECT count(*) FROM entities e WHERE {limit.text}"  # noqa: S608 -- own pieces
+        return self._session.number(Sql(text, limit.parameters))
+
+    def _ask_each(self, plan: Plan, query: EntityQuery, walk: Walk) -> EntityPage:
+        documents: list[bytes] = []
+        found = 0
+        for body in self._accepted(plan, query, walk):
+            if query.offset <= found < query.offset + query.limit:
+                documents.append(body)
+            found += 1
+            if found >= query.offset + query.limit and not query.count:
+                break
+        return EntityPage(documents, found if query.count else None)
+
+    def _accepted(self, plan: Plan, query: EntityQuery, walk: Walk) -> Iterator[bytes]:
+        for entity, id, shape in self._session.each(walk.sql):
+            if plan.pattern is not None and plan.pattern.search(id) is None:
+                continue
+            body = self._session.merged(entity, shape)
+            if accepts(plan, query, body):
+                yield body
+
+
+def _arms(shapes: list[int], where: list[Sql]) -> Sql:
+    limit = every(where)
+    arm = f"{_COLUMNS} entities e INDEXED BY entities_by_shape WHERE e.shape = ? AND {limit.text}"
+    text = " UNION ALL ".join([arm] * len(shapes)) + (" ORDER BY id" if len(shapes) > 1 else " ORDER BY e.id")
+    return Sql(text, tuple(p for shape in shapes for p in (shape, *limit.parameters)))

@@ -94,7 +94,7 @@ async def feed(settings: Settings, stop: asyncio.Event) -> None:
     from yunmeng.node.parts import connected
 
     async with connected(settings) as parts:
-        feeder = Feed(parts.bus, settings)
+        feeder = Feed(parts.bus, parts.history, settings)
         await feeder.provision()
         ready()
         await until(stop, feeder.run())

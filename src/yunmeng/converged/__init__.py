@@ -1,0 +1,1 @@
+"""Converged infrastructure 新支撑."""

@@ -1,0 +1,1 @@
+"""Water 智慧水利: so far its entity types, views and synthetic facilities."""

@@ -1,0 +1,1 @@
+"""Information infrastructure 新基础."""

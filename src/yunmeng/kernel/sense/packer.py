@@ -1,0 +1,94 @@
+"""Observations on their way to the bus: packed, and acknowledged only once the bus holds them."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from yunmeng.kernel.base import now_us
+from yunmeng.kernel.link import Bus, obs_subject
+from yunmeng.kernel.model import ObservationBatch, Row, encode_batch, make_batch
+from yunmeng.kernel.trust import Principal
+
+
+class Packer:
+    """Packs the rows of one gateway: a pack leaves at ``most`` rows or after ``linger_s``.
+
+    ``add`` waits while too many packs are on their way, so that a slow bus slows the source (back-pressure);
+    the future it returns is done when the bus has the row on disk, and carries ``Unavailable`` when not.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        gateway: str,
+        principal: Principal,
+        tenant: str = "",
+        most: int = 1000,
+        linger_s: float = 0.05,
+        on_the_way: int = 32,
+    ) -> None:
+        self._bus = bus
+        self._gateway = gateway
+        self._principal = principal
+        self._tenant = tenant
+        self._most = most
+        self._linger_s = linger_s
+        self._room = asyncio.Semaphore(on_the_way)
+        self._rows: list[Row] = []
+        self._held: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def add(self, row: Row) -> "asyncio.Future[int]":
+        """Takes one row; returns the future of its position in the stream."""
+        if self._room.locked():
+            async with self._room:
+                pass
+        self._rows.append(row)
+        held = self._held
+        if len(self._rows) >= self._most:
+            self._leave()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._linger_s, self._leave)
+        return held
+
+    async def flush(self) -> None:
+        """Sends what waits and returns when the bus has everything; raises ``Unavailable`` otherwise."""
+        self._leave()
+        if self._sending:
+            await asyncio.gather(*self._sending)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.flush()
+
+    def _leave(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._rows:
+            return
+        batch = make_batch(self._rows, gateway=self._gateway, received_at=now_us(), tenant=self._tenant)
+        held, self._rows = self._held, []
+        self._held = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._send(batch, held))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, batch: ObservationBatch, held: "asyncio.Future[int]") -> None:
+        async with self._room:
+            try:
+                position = await self._bus.publish(
+                    obs_subject(self._tenant, self._gateway), encode_batch(batch), self._principal
+                )
+            except Exception as error:
+                held.set_exception(error)
+                # whoever added the rows may not wait for each of them; flush() raises it as well
+                held.exception()
+                raise
+        held.set_result(position)

@@ -1,0 +1,97 @@
+"""The demo's live traffic: the packages' synthetic facilities, provisioned once and observed for ever."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from typing import cast
+
+from yunmeng.kernel.base import Settings, now_us, packages, within
+from yunmeng.kernel.link import Bus, obs_subject
+from yunmeng.kernel.model import ObservationBatch, encode_batch
+from yunmeng.kernel.sense import Swarm
+from yunmeng.kernel.store import History
+from yunmeng.kernel.trust import Principal
+from yunmeng.node.parts import type_library
+from yunmeng.node.seed import upsert, upserts
+
+FEED = Principal("urn:yunmeng:service:demo", kind="service", roles=("service",))
+_HOUR_US = 3_600_000_000
+_PAST_H, _STEP_US = 24, 15 * 60_000_000
+_PACK = 500
+
+Terms = dict[str, tuple[str, str, str]]
+
+
+class Feed:
+    """Publishes what the synthetic facilities observe, each fleet in its own rhythm, spread over time."""
+
+    def __init__(self, bus: Bus, history: History, settings: Settings) -> None:
+        self._bus = bus
+        self._history = history
+        self._speed = settings.demo.rate / 200
+        home = settings.node.division
+        self._swarms = [
+            s for s in _swarms(settings.demo.seed) if any(within(f.division, home) for f in s.facilities)
+        ]
+        library = type_library()
+        self._terms: dict[str, Terms] = {
+            swarm.fleet.type: {
+                attribute.name: library.terms(swarm.fleet.type, attribute.name)
+                for attribute in swarm.fleet.attributes
+            }
+            for swarm in self._swarms
+        }
+
+    async def provision(self) -> None:
+        """Makes the facilities, and on a first start the last day of their observations."""
+        fresh = await self._history.count() < 10_000
+        bodies = [body for swarm in self._swarms for body in swarm.bodies()]
+        await upsert(self._bus, await upserts(bodies))
+        if fresh:
+            await self._past()
+
+    async def run(self) -> None:
+        """Publishes for ever."""
+        if self._speed > 0:
+            await asyncio.gather(*(self._live(swarm) for swarm in self._swarms))
+
+    async def _past(self) -> None:
+        now = now_us()
+        times = range(now - _PAST_H * _HOUR_US, now, _STEP_US)
+        for at in times:
+            await asyncio.gather(
+                *(self._publish(batch) for swarm in self._swarms for batch in self._batches(swarm, at))
+            )
+
+    async def _live(self, swarm: Swarm) -> None:
+        """A fleet reports in slices, so that the traffic is even."""
+        period = max(swarm.fleet.every_s / self._speed, 0.2)
+        slices = max(1, min(int(period * 2), len(swarm.facilities)))
+        size = -(-len(swarm.facilities) // slices)
+        turn = 0
+        due = time.monotonic()
+        while True:
+            start = (turn % slices) * size
+            batch = swarm.batch(now_us(), self._terms[swarm.fleet.type], slice(start, start + size))
+            if len(batch):
+                await self._publish(batch)
+            turn += 1
+            due = max(due + period / slices, time.monotonic() - period)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    def _batches(self, swarm: Swarm, at: int) -> Iterator[ObservationBatch]:
+        for start in range(0, len(swarm.facilities), _PACK):
+            yield swarm.batch(at, self._terms[swarm.fleet.type], slice(start, start + _PACK))
+
+    async def _publish(self, batch: ObservationBatch) -> None:
+        await self._bus.publish(obs_subject(batch.tenant, batch.gateway), encode_batch(batch), FEED)
+
+
+def _swarms(seed: int) -> list[Swarm]:
+    found: list[Swarm] = []
+    for package in packages():
+        if package.demo:
+            module, _, name = package.demo.partition(":")
+            found.extend(cast("list[Swarm]", getattr(import_module(module), name)(seed)))
+    return found

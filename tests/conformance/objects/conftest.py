@@ -51,7 +51,8 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         store: Objects = FolderObjects(tmp_path)
     else:
         url, bucket = request.getfixturevalue("s3_url"), f"b{uuid.uuid4().hex}"
-        httpx.put(f"{url}/{bucket}", trust_env=False).raise_for_status()
+        async with httpx.AsyncClient(trust_env=False) as client:
+            (await client.put(f"{url}/{bucket}")).raise_for_status()
         store = S3Objects(bucket, endpoint=url, access_key="test", secret_key="test", prefix="node")
     yield store
     await store.close()

@@ -62,6 +62,7 @@ def serve(order: Order, stop: threading.Event, ready: Callable[[int], None]) -> 
         _accept(folder, about, engine.version)
         interface = _listen(order.port, engine, read_password(folder))
         threading.Thread(target=interface.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True).start()
+        release_mapped_code()
         ready(interface.server_address[1])
         _tend(interface, stop)
         interface.shutdown()
@@ -83,7 +84,6 @@ def read_password(folder: Path) -> str:
 
 
 def _tend(interface: Interface, stop: threading.Event) -> None:
-    release_mapped_code()
     released = time.monotonic()
     while not stop.wait(5.0):
         idle = time.monotonic() - interface.last_request
@@ -160,7 +160,7 @@ def main() -> int:
     """Runs the process; returns its exit status."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda _number, _frame: stop.set())
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     threading.Thread(target=_watch_parent, args=(stop,), daemon=True).start()
     try:

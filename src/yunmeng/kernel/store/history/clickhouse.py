@@ -115,7 +115,7 @@ class ClickHouseHistory:
         return _COUNTS.decode(await self._ask(queries.count(tenant)))[0]
 
     async def delete(self, tenant: str, entity: str, attribute: str = "", instance_id: str = "") -> None:
-        """Deletes the history of an entity, of one of its attributes, or one instance; gone when it returns."""
+        """Deletes the history of an entity, of one of its attributes, or one instance; gone on return."""
         await self._ask(
             queries.removal(tenant, entity, attribute, instance_id), {"lightweight_deletes_sync": "2"}
         )
@@ -141,7 +141,7 @@ class ClickHouseHistory:
         await self._wire.ask(Statement(f"CREATE DATABASE IF NOT EXISTS `{quoted}`"), database="default")
         for ddl in (schema.MARK, schema.POINTS):
             await self._wire.ask(Statement(ddl))
-        found = await self._wire.ask(Statement(f"SELECT max(version) FROM {schema.VERSIONS}"))
+        found = await self._wire.ask(Statement(schema.LATEST))
         version = _COUNTS.decode(found)[0]
         if version > schema.VERSION:
             raise Broken("history.newer", folder=self._wire.url, made_by=version, installed=schema.VERSION)

@@ -34,7 +34,7 @@ class EngineError(Exception):
 class Answer:
     """A result in its format, and what it took; times in seconds."""
 
-    body: bytes | memoryview
+    body: bytes
     read_rows: int = 0
     read_bytes: int = 0
     written_rows: int = 0
@@ -72,7 +72,8 @@ class Connection:
     def query(self, sql: str, format: str, parameters: Mapping[str, str]) -> Answer:
         """Runs one statement; ``parameters`` fill its ``{name:Type}`` places."""
         result = _guarded(lambda: self._raw.query(sql, format, params=dict(parameters)))
-        body = result.get_memview().view() if result.size() else b""
+        # a copy: a view would outlive the memory it looks at
+        body = bytes(result.bytes())
         read, read_bytes = int(result.storage_rows_read()), int(result.storage_bytes_read())
         written, written_bytes = int(result.rows_written()), int(result.bytes_written())
         return Answer(
@@ -89,7 +90,7 @@ class Connection:
             self.query("SET " + ", ".join(f"{_name(key)} = DEFAULT" for key in settings), "Null", {})
 
     def insert(self, sql: str, format: str, chunks: Iterable[bytes]) -> Answer:
-        """Runs an INSERT (without its FORMAT clause) on data that arrives in chunks; all or nothing per block."""
+        """Runs an INSERT (without its FORMAT) on data that arrives in chunks; all or nothing per block."""
         handle = _guarded(lambda: self._raw.send_insert(sql, format))
         try:
             for chunk in chunks:
@@ -203,7 +204,7 @@ def _value(text: str) -> str:
 
 
 def release_mapped_code() -> None:
-    """Gives the clean pages of chDB's 555 MB library back to the page cache; they return as they are used (Linux)."""
+    """Gives the clean pages of chDB's 555 MB library to the page cache; they return when used (Linux)."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None, use_errno=True)

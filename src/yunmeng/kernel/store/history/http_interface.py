@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -21,8 +21,9 @@ from yunmeng.kernel.store.history.http_request import (
 
 USER = "default"
 _STATUS = {
-    36: 400, 38: 400, 41: 400, 43: 400, 44: 400, 46: 404, 47: 404, 48: 501, 53: 400, 60: 404, 62: 400, 81: 404,
-    115: 404, 117: 400, 159: 408, 164: 500, 194: 401, 241: 500, 373: 500, 456: 400, 457: 400, 516: 403,
+    36: 400, 38: 400, 41: 400, 43: 400, 44: 400, 46: 404, 47: 404, 48: 501, 53: 400, 60: 404, 62: 400,
+    81: 404, 115: 404, 117: 400, 159: 408, 164: 500, 194: 401, 241: 500, 373: 500, 456: 400, 457: 400,
+    516: 403,
 }  # fmt: skip
 _MEDIA = {
     "TabSeparated": "text/tab-separated-values; charset=UTF-8",
@@ -56,14 +57,14 @@ class Interface(ThreadingHTTPServer):
         return user == USER and hmac.compare_digest(password.encode(), self._password)
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
+    def slot(self) -> Generator[None]:
         """Holds one of the places for a running query."""
         with self._slots:
             yield
         self.last_request = time.monotonic()
 
     @contextmanager
-    def connection(self, session: str, timeout_s: float) -> Iterator[Connection]:
+    def connection(self, session: str, timeout_s: float) -> Generator[Connection]:
         """Lends a fresh connection, or the one of a session; a session serves one query at a time."""
         if not session:
             fresh = self.engine.connect()
@@ -220,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
             404 if error.code == 404 else _STATUS.get(error.code, 500), text.encode() + b"\n", headers
         )
 
-    def _reply(self, status: int, body: bytes | memoryview, headers: Mapping[str, str]) -> None:
+    def _reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)

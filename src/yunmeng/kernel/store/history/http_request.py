@@ -11,9 +11,9 @@ from yunmeng.kernel.store.history.engine import EngineError
 
 CHUNK = 1 << 20
 TRANSPORT = frozenset({
-    "query", "database", "default_format", "session_id", "session_timeout", "session_check", "query_id", "compress",
-    "decompress", "user", "password", "quota_key", "client_protocol_version", "role", "stacktrace",
-    "enable_http_compression", "http_zlib_compression_level", "wait_end_of_query", "buffer_size",
+    "query", "database", "default_format", "session_id", "session_timeout", "session_check", "query_id",
+    "compress", "decompress", "user", "password", "quota_key", "client_protocol_version", "role",
+    "stacktrace", "enable_http_compression", "http_zlib_compression_level", "wait_end_of_query", "buffer_size",
     "send_progress_in_http_headers", "http_headers_progress_interval_ms",
     "cancel_http_readonly_queries_on_client_close",
 })  # fmt: skip
@@ -41,7 +41,7 @@ def split_target(target: str) -> tuple[str, dict[str, str]]:
 
 
 def statement(options: dict[str, str], body: Iterator[bytes], content_type: str, wanted: str) -> Statement:
-    """Reads the statement from the URL's options and the body, as ClickHouse does: the body follows the query."""
+    """Reads the statement from the URL's options and the body, which follows the query as in ClickHouse."""
     if content_type.startswith("multipart/form-data"):
         options = {**options, **_form(content_type, b"".join(body))}
         body = iter(())
@@ -148,7 +148,7 @@ def _decompressor(encoding: str) -> Callable[[bytes], bytes]:
     )
 
 
-def compress(body: bytes | memoryview, accepted: str) -> tuple[bytes | memoryview, str]:
+def compress(body: bytes, accepted: str) -> tuple[bytes, str]:
     """Compresses an answer with the best encoding that the client accepts; an empty name for none."""
     offered = {part.split(";")[0].strip() for part in accepted.lower().split(",")}
     if len(body) < 1024:

@@ -8,10 +8,10 @@ from yunmeng.kernel.store.history.port import History
 
 
 def open_history(settings: Settings, url: str = "", password: str = "") -> History:
-    """Opens the history by settings; ``url`` and ``password`` are those of a :class:`HistoryServer` when given.
+    """Opens the history by settings; ``url`` and ``password`` are those of a ``HistoryServer`` when given.
 
-    The embedded engine is found through its folder when another process of the node serves it. Of a cluster's URL
-    (``http://host:8123/database``) the path is the database, ``yunmeng`` when it has none.
+    The embedded engine is found through its folder when another process of the node serves it. Of a
+    cluster's URL (``http://host:8123/database``) the path is the database, ``yunmeng`` when it has none.
 
     Raises:
         BadInput: ``history.no-url`` when a cluster is wanted and no URL is set.

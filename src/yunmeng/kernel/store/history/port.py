@@ -45,9 +45,9 @@ class HistoryBlock:
 class TemporalQuery:
     """Temporal part of a query (ETSI §4.11); times are microseconds UTC.
 
-    ``start`` is ``timeAt`` of every relation, ``end`` is ``endTimeAt``: ``before`` is < start, ``after`` > start,
-    ``between`` >= start and < end. ``limit`` bounds the points of each attribute of each entity: the oldest,
-    or the newest when ``last`` is set. No ``entities`` means all in reach.
+    ``start`` is ``timeAt`` of every relation, ``end`` is ``endTimeAt``: ``before`` is < start, ``after`` is
+    > start, ``between`` is >= start and < end. ``limit`` bounds the points of each attribute of each entity:
+    the oldest, or the newest when ``last`` is set. No ``entities`` means all in reach.
     """
 
     reach: Reach
@@ -66,8 +66,8 @@ class TemporalQuery:
 class Point:
     """One value of one attribute; ``body`` is set when it was written through the API.
 
-    ``at`` is in microseconds UTC: when it was observed, or else when it was modified. ``text`` is the value as the
-    source wrote it, where that says more than ``value``.
+    ``at`` is in microseconds UTC: when it was observed, or else when it was modified. ``text`` is the value
+    as the source wrote it, where that says more than ``value``.
     """
 
     entity: str
@@ -106,7 +106,7 @@ class TrendStep:
 
 @dataclass(frozen=True, slots=True)
 class DivisionStep:
-    """One period of one division: how many values there were, and the method over them; ``end`` is exclusive."""
+    """One period of one division: how many values, and the method over them; ``end`` is exclusive."""
 
     division: str
     start: int
@@ -159,9 +159,10 @@ class History(Protocol):
         period_s: int,
         digits: int,
     ) -> Sequence[DivisionStep]:
-        """Returns a numeric attribute over all values of a type by division code cut to ``digits`` (2, 4 or 6).
+        """Returns a numeric attribute over all values of a type, by division code cut to ``digits``.
 
-        Ordered by division, then time; periods of ``period_s`` seconds from ``start`` (0: one), ``end`` exclusive.
+        ``digits`` is 2, 4 or 6. Ordered by division, then time, in periods of ``period_s`` seconds from
+        ``start`` (0: one period); ``end`` is exclusive.
         """
         ...
 

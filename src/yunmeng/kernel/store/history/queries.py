@@ -1,4 +1,6 @@
-"""The statements of the history port. Values are parameters that the server binds; no input becomes SQL text."""
+"""The statements of the history port: values are parameters that the server binds, never SQL text."""
+
+# ruff: noqa: S608 - what is put into the text is names and expressions of this file
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -65,17 +67,19 @@ def points(query: TemporalQuery) -> Statement:
     most = min(query.last, query.limit) if query.last else query.limit
     order = "DESC" if query.last else "ASC"
     made.sql = f"""
-SELECT entity, attribute, dataset_id, toUnixTimestamp64Micro(at), number, text, unit, quality, gateway, instance_id, body
+SELECT entity, attribute, dataset_id, toUnixTimestamp64Micro(at), number, text, unit, quality, gateway,
+       instance_id, body
 FROM (
     SELECT *, {_MOMENTS[query.property]} AS moment FROM {TABLE} WHERE {_where(made, query)}
-    ORDER BY entity, attribute, moment {order}, dataset_id LIMIT {made.whole("most", most)} BY entity, attribute
+    ORDER BY entity, attribute, moment {order}, dataset_id
+    LIMIT {made.whole("most", most)} BY entity, attribute
 )
 ORDER BY entity, attribute, moment, dataset_id"""
     return made
 
 
 def aggregate(query: TemporalQuery, methods: Sequence[Method], period_s: int) -> Statement:
-    """Returns the statement for aggregates: entity, attribute, origin, bucket, first, last, one column a method."""
+    """Returns the statement for aggregates: entity, attribute, origin, bucket, first, last, the methods."""
     made = Statement()
     moment = f"toUnixTimestamp64Micro({_MOMENTS[query.property]})"
     where = _where(made, query) + ("" if query.property == "deletedAt" else " AND NOT deleted")
@@ -121,7 +125,8 @@ def summary(
     made = Statement()
     bucket, where = _series(made, reach, type_, attribute, span, period_s)
     made.sql = f"""
-SELECT substring(division, 1, {made.whole("digits", digits)}) AS part, {bucket} AS bucket, count(), {_METHODS[method]}
+SELECT substring(division, 1, {made.whole("digits", digits)}) AS part, {bucket} AS bucket, count(),
+       {_METHODS[method]}
 FROM {TABLE} WHERE {where} GROUP BY part, bucket ORDER BY part, bucket"""
     return made
 

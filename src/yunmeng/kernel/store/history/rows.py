@@ -12,7 +12,10 @@ from yunmeng.kernel.model import ObservationBatch
 from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Sparse, block
 from yunmeng.kernel.store.history.port import HistoryBlock, Instance
 
-KEYED = ("tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame", "instance_id", "body")  # fmt: skip
+KEYED = (
+    "tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame",
+    "instance_id", "body",
+)  # fmt: skip
 _MOMENT = "DateTime64(6, 'UTC')"
 _FIXED: Mapping[str, tuple[str, type[np.generic]]] = {
     "at": (_MOMENT, np.int64),

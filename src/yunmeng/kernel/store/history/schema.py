@@ -37,6 +37,8 @@ SETTINGS non_replicated_deduplication_window = {_WINDOW},
          max_suspicious_broken_parts = 0
 """
 
+LATEST = f"SELECT max(version) FROM {VERSIONS}"  # noqa: S608
+
 MARK = f"""
 CREATE TABLE IF NOT EXISTS {VERSIONS} (version UInt32, since DateTime('UTC'))
 ENGINE = MergeTree ORDER BY version

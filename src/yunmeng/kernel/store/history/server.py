@@ -63,11 +63,11 @@ class HistoryServer:
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            await self._launch()
+            child = await self._launch()
         except BaseException:
             await self._end_child()
             raise
-        self._supervisor = asyncio.create_task(self._supervise())
+        self._supervisor = asyncio.create_task(self._supervise(child))
 
     async def stop(self) -> None:
         """Lets running queries end, flushes and stops; harmless when it does not run."""
@@ -79,32 +79,31 @@ class HistoryServer:
         await self._end_child()
         (self._folder / "port").unlink(missing_ok=True)
 
-    async def _supervise(self) -> None:
+    async def _supervise(self, child: asyncio.subprocess.Process) -> None:
         pause = 0.1
         while True:
-            assert self._child is not None
             started = time.monotonic()
-            code = await self._child.wait()
+            code = await child.wait()
             _log.warning("the history process ended with %s; starting it again", code)
             pause = 0.1 if time.monotonic() - started > 60 else min(pause * 2, 5.0)
-            await self._relaunch(pause)
+            child = await self._relaunch(pause)
 
-    async def _relaunch(self, pause: float) -> None:
+    async def _relaunch(self, pause: float) -> asyncio.subprocess.Process:
         while True:
             await asyncio.sleep(pause)
             try:
-                await self._launch()
+                child = await self._launch()
             except YunmengError as error:
                 _log.error("the history process does not start again: %s", error.key)
                 await self._end_child()
                 pause = 5.0
             else:
                 self.restarts += 1
-                return
+                return child
 
-    async def _launch(self) -> None:
+    async def _launch(self) -> asyncio.subprocess.Process:
         with (self._folder / "server.log").open("wb") as log:
-            self._child = await asyncio.create_subprocess_exec(
+            child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 _MODULE,
@@ -112,14 +111,17 @@ class HistoryServer:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
-        assert self._child.stdin is not None
+        self._child = child
         order = Order(folder=str(self._folder), port=self._port, memory=self._memory)
-        self._child.stdin.write(msgspec.json.encode(order) + b"\n")
-        self._port = (await self._wait_ready(self._child)).port
+        ready = await self._wait_ready(child, order)
+        self._port = ready.port
         (self._folder / "port").write_text(str(self._port), encoding="ascii")
+        return child
 
-    async def _wait_ready(self, child: asyncio.subprocess.Process) -> Ready:
-        assert child.stdout is not None
+    async def _wait_ready(self, child: asyncio.subprocess.Process, order: Order) -> Ready:
+        if child.stdin is None or child.stdout is None:
+            raise Unavailable("history.not-ready", seconds=0)
+        child.stdin.write(msgspec.json.encode(order) + b"\n")
         try:
             async with asyncio.timeout(self._ready_s):
                 line = await child.stdout.readline()

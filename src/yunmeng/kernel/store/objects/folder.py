@@ -1,4 +1,4 @@
-"""Objects in a folder: content under ``content/``, what is known of it under ``about/``; both appear whole or not at all."""
+"""Objects in a folder: content in ``content/``, what is known of it in ``about/``; never half-written."""
 
 import asyncio
 import hashlib
@@ -29,7 +29,7 @@ class _About(msgspec.Struct, frozen=True):
 
 
 class FolderObjects:
-    """The object port on a folder. The description names its content file, so that a replacement is one rename."""
+    """The object port on a folder; a description names its content file, so a replacement is one rename."""
 
     def __init__(self, folder: Path) -> None:
         self._content = folder / "content"

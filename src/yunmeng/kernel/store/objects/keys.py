@@ -7,7 +7,7 @@ _LONGEST_PART = 200
 
 
 def check_key(key: str) -> str:
-    """Returns the key; raises ``BadInput("object.key")`` when it is not a relative, ``/``-separated, plain name."""
+    """Returns the key; raises ``BadInput("object.key")`` when it is not relative and plain."""
     parts = key.split("/")
     sound = (
         0 < len(key.encode("utf-8", "replace")) <= LONGEST
@@ -21,7 +21,7 @@ def check_key(key: str) -> str:
 
 
 def check_prefix(prefix: str) -> str:
-    """Returns the beginning of keys to list; raises ``BadInput("object.key")`` for one that no key can have."""
+    """Returns the beginning of keys to list; raises ``BadInput("object.key")`` when no key can begin so."""
     if prefix:
         check_key(prefix.removesuffix("/"))
     return prefix

@@ -1,4 +1,4 @@
-"""The object port 存: files by key (reports, pictures, maps). Two engines: a folder, an S3-compatible store."""
+"""The object port 存: files by key (reports, pictures, maps), in a folder or an S3-compatible store."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ObjectInfo:
 
 
 class Objects(Protocol):
-    """Files by key. A key is ``/``-separated, relative, without ``..``, control characters or an empty part."""
+    """Files by key: ``/``-separated, relative, without ``..``, control characters or an empty part."""
 
     async def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> ObjectInfo:
         """Stores the object whole or not at all, replacing one of the same key."""

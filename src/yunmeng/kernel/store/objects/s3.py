@@ -105,11 +105,10 @@ class S3Objects:
 
     async def _call(self, key: str, waiting: Any) -> Any:
         from obstore.exceptions import BaseError
-        from obstore.exceptions import NotFoundError as Absent
 
         try:
             return await waiting
-        except (Absent, FileNotFoundError) as cause:
+        except FileNotFoundError as cause:
             raise NotFound("object.absent", key=key) from cause
         except BaseError as cause:
             raise Unavailable("object.store-down", url=self._where, reason=cause) from cause

@@ -5,7 +5,7 @@ import pytest
 from yunmeng.kernel.base import Broken, Name, package_folder, packages
 
 SMALL = 'id = "rain"\n[name]\nzh = "雨"\nen = "Rain"\n'
-LARGE = SMALL.replace("rain", "water")
+OTHER = SMALL.replace("rain", "snowfall")
 
 
 def test_an_installed_package_is_found_and_nothing_of_it_imported(install):
@@ -19,10 +19,10 @@ def test_an_installed_package_is_found_and_nothing_of_it_imported(install):
 
 def test_extra_folders_join_and_are_ordered(tmp_path, install):
     install("rain", SMALL)
-    (tmp_path / "package.toml").write_text(LARGE, encoding="utf-8")
+    (tmp_path / "package.toml").write_text(OTHER, encoding="utf-8")
     found = [each.id for each in packages(extra_folders=[tmp_path])]
     assert found == sorted(found)
-    assert {"rain", "water"} <= set(found)
+    assert {"rain", "snowfall"} <= set(found)
 
 
 def test_one_folder_named_twice_is_one_package(install):

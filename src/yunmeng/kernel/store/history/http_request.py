@@ -13,8 +13,8 @@ CHUNK = 1 << 20
 TRANSPORT = frozenset({
     "query", "database", "default_format", "session_id", "session_timeout", "session_check", "query_id",
     "compress", "decompress", "user", "password", "quota_key", "client_protocol_version", "role",
-    "stacktrace", "enable_http_compression", "http_zlib_compression_level", "wait_end_of_query", "buffer_size",
-    "send_progress_in_http_headers", "http_headers_progress_interval_ms",
+    "stacktrace", "enable_http_compression", "http_zlib_compression_level", "wait_end_of_query",
+    "buffer_size", "send_progress_in_http_headers", "http_headers_progress_interval_ms",
     "cancel_http_readonly_queries_on_client_close",
 })  # fmt: skip
 _INSERT = re.compile(rb"\s*INSERT\s+INTO\s", re.IGNORECASE)

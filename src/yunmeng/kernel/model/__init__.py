@@ -59,7 +59,7 @@ from yunmeng.kernel.model.selection import (
 )
 from yunmeng.kernel.model.type_library import VOCABULARY_CONTEXT, TypeLibrary, load_types
 from yunmeng.kernel.model.type_tables import AttributeRow, EntityType
-from yunmeng.kernel.model.vocabulary import DIVISION, NAMESPACE, QUALITY, SYNTHETIC
+from yunmeng.kernel.model.vocabulary import DIVISION, NAMESPACE, QUALITY, SOURCE, SYNTHETIC
 
 __all__ = [
     "CORE_CONTEXT",
@@ -70,6 +70,7 @@ __all__ = [
     "NGSI_LD",
     "NULL",
     "QUALITY",
+    "SOURCE",
     "SYNTHETIC",
     "VOCABULARY_CONTEXT",
     "And",

@@ -31,11 +31,11 @@ _DEEPEST = 32
 def parse_types(text: str, context: Context) -> TypeSelection:
     """Returns the selection that ``type`` states; names become URIs.
 
-    Raises ``BadInput`` with ``types.bad`` and the position, or ``name.invalid``.
+    Raises ``BadInput`` with ``types.selection`` and the position, or ``name.invalid``.
     """
     return _Selection[TypeSelection](
         text,
-        "types.bad",
+        "types.selection",
         lambda name: TypeIs(context.expanded[name]),
         lambda parts: TypeAll(tuple(parts)),
         lambda parts: TypeAny(tuple(parts)),

@@ -8,5 +8,8 @@ DIVISION = NAMESPACE + "division"
 SYNTHETIC = NAMESPACE + "synthetic"
 """True on everything that a generator made up."""
 
+SOURCE = "https://smartdatamodels.org/source"
+"""Where a value or an entity was taken from (Smart Data Models, common schema)."""
+
 QUALITY = NAMESPACE + "quality"
 """How far an observed value can be trusted."""

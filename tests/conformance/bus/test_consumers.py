@@ -158,6 +158,16 @@ async def test_thousands_flow_through_with_acknowledgements(bus: Bus) -> None:
     assert seen == list(range(1, 4001))
 
 
+async def test_thousands_may_be_handed_out_before_the_first_acknowledgement(bus: Bus) -> None:
+    await asyncio.gather(*(_publish(bus, 1) for _ in range(3000)))
+    consumer = await bus.consumer("OBS", "keeper")
+    assert [m.position for m in await _fetch_all(consumer, 3000)] == list(range(1, 3001))
+    await consumer.ack(2000)
+    await consumer.close()
+    again = await bus.consumer("OBS", "keeper")
+    assert [m.position for m in await _fetch_all(again, 1000)] == list(range(2001, 3001))
+
+
 async def _publish(bus: Bus, number: int) -> None:
     for n in range(number):
         await bus.publish("obs._.a", b"%d" % n, SERVICE)

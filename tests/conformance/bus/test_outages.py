@@ -6,6 +6,7 @@ import signal
 from contextlib import aclosing
 from pathlib import Path
 
+import nats
 import pytest
 
 from yunmeng.kernel.base import Unauthenticated, Unavailable
@@ -128,6 +129,36 @@ async def test_the_streams_and_places_survive_a_stop(tmp_path: Path) -> None:
         await consumer.ack(turn + 1)
         await bus.close()
         await server.stop()
+
+
+async def test_a_durable_that_is_gone_is_made_again_behind_what_was_acknowledged(nats_engine) -> None:
+    bus = await nats_engine.open()
+    await _publish_keys(bus, 10, {})
+    consumer = await bus.consumer("OBS", "keeper")
+    await _consume(consumer, 10, [], ack=False)
+    await consumer.ack(7)
+    client = await nats.connect(nats_engine.server.url, token=nats_engine.server.token)
+    await client.jetstream().delete_consumer("OBS", "keeper")
+    await client.close()
+    await _publish_keys(bus, 12, {})
+    seen: list[int] = []
+    await _consume(consumer, 2, seen, ack=False)
+    assert seen == [11, 12]
+    await consumer.close()
+    again = await bus.consumer("OBS", "keeper")
+    assert (await again.fetch(3, 5))[0].position == 8
+
+
+async def test_two_connections_on_one_durable_still_see_everything(nats_engine) -> None:
+    bus, other = await nats_engine.open(), await nats_engine.open()
+    await _publish_keys(bus, 1000, {})
+    first, second = await bus.consumer("OBS", "keeper"), await other.consumer("OBS", "keeper")
+    seen: set[int] = set()
+    async with asyncio.timeout(20):
+        while len(seen) < 1000:
+            for consumer in (first, second):
+                seen |= {m.position for m in await consumer.fetch(50, 0.2)}
+    assert seen == set(range(1, 1001))
 
 
 async def test_positions_never_repeat_even_when_the_disk_lost_messages(tmp_path: Path) -> None:

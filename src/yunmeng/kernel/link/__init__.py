@@ -12,6 +12,7 @@ from yunmeng.kernel.link.wire import (
     entity_changes_subject,
     obs_subject,
     observed_subject,
+    record_subject,
     subject_tokens,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "entity_changes_subject",
     "obs_subject",
     "observed_subject",
+    "record_subject",
     "sized_streams",
     "subject_tokens",
 ]

@@ -180,7 +180,8 @@ class NatsConnection:
         # The lane must be there before the first message, so its number is foreseen.
         number = self._client._sid + 1  # pyright: ignore[reportPrivateUsage]
         self._parser.lanes[number] = receiver
-        subscription = await self._client.subscribe(subject, queue=queue)
+        subscribe = self._client.subscribe  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        subscription = await subscribe(subject, queue=queue)
         return Listening(subscription, lambda: void(self._parser.lanes.pop(number, None)))
 
     async def flush(self) -> None:

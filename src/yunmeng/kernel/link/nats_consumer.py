@@ -28,6 +28,8 @@ _HEARTBEAT_S = 5.0
 _NS = 1_000_000_000
 _NEVER_NS = 24 * 3600 * _NS
 _NOT_FOUND = 10014
+# Of the conflicts these two end one pull; the others (deleted, moved, shut down) end the consumer's hold.
+_PULL_IS_OVER = frozenset({"Batch Completed", "Message Size Exceeds MaxBytes"})
 
 Reader = Callable[[Frame, int], Message]
 
@@ -57,6 +59,9 @@ class NatsConsumer:
         self._connection = connection
         self._stream: StreamName = stream
         self._durable = durable
+        self._place = f"{stream}.{durable}"
+        self._subject = ""
+        self._inbox = ""
         self._read = read
         self._listening: Listening | None = None
         self._buffer: deque[Message] = deque()
@@ -73,29 +78,16 @@ class NatsConsumer:
 
     async def open(self, subject: str, start: int) -> None:
         """Makes the durable when it is new and takes it over at its first unacknowledged message."""
-        config: dict[str, object] = {
-            "name": self._durable,
-            "durable_name": self._durable,
-            "ack_policy": "all",
-            "ack_wait": _NEVER_NS,
-            "max_ack_pending": -1,
-            "deliver_policy": "by_start_sequence" if start > 1 else "all",
-        }
-        if start > 1:
-            config["opt_start_seq"] = start
-        if subject:
-            config["filter_subject"] = subject
-        place = f"{self._stream}.{self._durable}"
-        info = await self._connection.api(f"CONSUMER.INFO.{place}", {}, ConsumerInfo)
-        if isinstance(info, ApiError) and info.err_code != _NOT_FOUND:
-            raise self._connection.refused(place, info)
-        if isinstance(info, ApiError) or info.config.filter_subject != subject:
-            if not isinstance(info, ApiError):
-                config = await self._kept_config(config, info)
-            body = {"stream_name": self._stream, "config": config}
-            made = await self._connection.api(f"CONSUMER.DURABLE.CREATE.{place}", body, ConsumerInfo)
-            if isinstance(made, ApiError):
-                raise self._connection.refused(place, made)
+        self._subject = subject
+        info = await self._connection.api(f"CONSUMER.INFO.{self._place}", {}, ConsumerInfo)
+        if isinstance(info, ConsumerInfo) and info.config.filter_subject != subject:
+            # A durable that changes its filter starts anew behind what it has acknowledged.
+            await self._connection.api(f"CONSUMER.DELETE.{self._place}", {}, _Done)
+            await self._make(info.ack_floor.stream_seq + 1)
+        elif isinstance(info, ApiError) and info.err_code == _NOT_FOUND:
+            await self._make(start)
+        elif isinstance(info, ApiError):
+            raise self._connection.refused(self._place, info)
         self._connection.on_back.append(self._lost)
         await self._take_over()
 
@@ -136,12 +128,23 @@ class NatsConsumer:
             self._connection.on_back.remove(self._lost)
         await self._leave()
 
-    async def _kept_config(self, config: dict[str, object], info: ConsumerInfo) -> dict[str, object]:
-        """A durable that changes its filter starts anew behind what it has acknowledged."""
-        place = f"{self._stream}.{self._durable}"
-        await self._connection.api(f"CONSUMER.DELETE.{place}", {}, _Done)
-        start = info.ack_floor.stream_seq + 1
-        return config | {"deliver_policy": "by_start_sequence", "opt_start_seq": start}
+    async def _make(self, start: int) -> None:
+        config: dict[str, object] = {
+            "name": self._durable,
+            "durable_name": self._durable,
+            "ack_policy": "all",
+            "ack_wait": _NEVER_NS,
+            "max_ack_pending": -1,
+            "deliver_policy": "all",
+        }
+        if start > 1:
+            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": start}
+        if self._subject:
+            config["filter_subject"] = self._subject
+        body = {"stream_name": self._stream, "config": config}
+        made = await self._connection.api(f"CONSUMER.DURABLE.CREATE.{self._place}", body, ConsumerInfo)
+        if isinstance(made, ApiError):
+            raise self._connection.refused(self._place, made)
 
     def _lost(self) -> None:
         self._stale = True
@@ -165,11 +168,15 @@ class NatsConsumer:
         await self._leave()
         self._trail.clear()
         self._pulling = 0
-        place = f"{self._stream}.{self._durable}"
+        # The server does not answer a reset of what is gone, so ask first: somebody deleted it, or its file
+        # did not survive a crash.
+        info = await self._connection.api(f"CONSUMER.INFO.{self._place}", {}, ConsumerInfo)
+        if isinstance(info, ApiError) and info.err_code == _NOT_FOUND:
+            await self._make(self._wanted + 1)
         body = {"seq": self._wanted + 1} if self._wanted > self._acked else {}
-        info = await self._connection.api(f"CONSUMER.RESET.{place}", body, ConsumerInfo)
+        info = await self._connection.api(f"CONSUMER.RESET.{self._place}", body, ConsumerInfo)
         if isinstance(info, ApiError):
-            raise self._connection.refused(place, info)
+            raise self._connection.refused(self._place, info)
         self._acked = max(self._acked, self._wanted)
         self._delivery = info.delivered.consumer_seq
         self._inbox = self._connection.new_inbox()
@@ -205,7 +212,7 @@ class NatsConsumer:
 
     def _ended(self, frame: Frame) -> None:
         self._pulling = 0
-        if frame.status == 409 and "Size" not in frame.headers.get("Description", ""):
+        if frame.status == 409 and frame.headers.get("Description", "") not in _PULL_IS_OVER:
             self._stale = True
 
     def _deliver(self, frame: Frame) -> None:

@@ -55,6 +55,11 @@ def observed_subject(tenant: str) -> str:
     return f"chg.observed.{encode_token(tenant)}"
 
 
+def record_subject(kind: str) -> str:
+    """Names the committed changes of the node's own records of one kind."""
+    return f"chg.record.{encode_token(kind)}"
+
+
 def audit_subject(kind: str) -> str:
     """Names the audit events of one kind."""
     return f"aud.{encode_token(kind)}"

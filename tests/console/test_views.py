@@ -19,7 +19,7 @@ def test_the_consoles_own_views_are_good() -> None:
     folder = Path(yunmeng.console.__file__).parent
     views = load_views({"console": folder})
     assert views.layers[0].id == "divisions"
-    assert views.package["divisions"] == "console"
+    assert views.package["layers/divisions"] == "console"
 
 
 def test_a_full_file_reads(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ order = 5
     assert tile.thresholds[0].at == 175
     views = load_views({"water": tmp_path})
     assert views.charts[0].order == 5
-    assert views.package == {"level": "water", "level-trend": "water"}
+    assert views.package == {"tiles/level": "water", "charts/level-trend": "water"}
 
 
 @pytest.mark.parametrize(

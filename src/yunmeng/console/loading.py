@@ -1,4 +1,4 @@
-"""Reads and checks ``views.toml``: an error names the file, the line, what is wrong and the nearest good name."""
+"""Reads and checks ``views.toml``: an error names file, line, what is wrong and the nearest good name."""
 
 import difflib
 import re
@@ -23,7 +23,7 @@ _Placed = TypeVar("_Placed", Page, Layer, Tile, Chart, Table, Form)
 
 
 def bad(file: Path, line: int, what: str, name: str = "", known: Iterable[str] = ()) -> BadInput:
-    """Makes the one error of this contract; ``nearest`` is the likeliest of the known names, or all of them."""
+    """Makes the one error of this contract; ``nearest`` is the likeliest known name, or all."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, 1, 0.5)
     return BadInput(
@@ -153,10 +153,11 @@ def _owners(files: Mapping[str, Path], read: Mapping[str, ViewFile]) -> dict[str
     owners: dict[str, str] = {}
     for name, views in read.items():
         for part, number, item in _items(views):
-            if item.id in owners:
-                what = f"id {item.id!r} is taken by package {owners[item.id]!r}"
+            key = f"{part}/{item.id}"
+            if key in owners:
+                what = f"id {item.id!r} is taken by package {owners[key]!r}"
                 raise bad(files[name], line_of(files[name].read_text("utf-8"), [part, number, "id"]), what)
-            owners[item.id] = name
+            owners[key] = name
     return owners
 
 

@@ -1,6 +1,7 @@
 """The ``views.toml`` contract: what a package shows in the console, as data.
 
-One file a package folder. Every item has an ``id`` (unique over all packages), a ``title`` in both
+One file a package folder. Every item has an ``id`` (unique among the layers,
+tiles... of all packages), a ``title`` in both
 languages, the ``page`` it stands on, an ``order`` (small first) and the ``tiers`` that show it (none: all).
 Types, attributes and ``where`` use the names of the package's ``model/*.toml``. The whole table is in
 ``docs/reference/views.md``; :func:`yunmeng.console.loading.load_views` reads and checks it.
@@ -20,14 +21,14 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What every part of the contract is: immutable, and refusing what it does not know."""
 
 
-class Title(_Strict, rename={"zh": "zh-CN"}):
+class Title(_Strict, frozen=True, rename={"zh": "zh-CN"}):
     """Words in both languages; Chinese is the source."""
 
     zh: str
     en: str
 
 
-class Threshold(_Strict, kw_only=True):
+class Threshold(_Strict, frozen=True, kw_only=True):
     """From which value on a number asks for attention; ``above`` and ``below`` include ``at``."""
 
     when: Literal["above", "below"]
@@ -35,7 +36,7 @@ class Threshold(_Strict, kw_only=True):
     level: Severity
 
 
-class Item(_Strict, kw_only=True):
+class Item(_Strict, frozen=True, kw_only=True):
     """What every item says of itself."""
 
     id: str
@@ -46,7 +47,7 @@ class Item(_Strict, kw_only=True):
     tiers: tuple[Tier, ...] = ()
 
 
-class Measured(Item, kw_only=True):
+class Measured(Item, frozen=True, kw_only=True):
     """An item that shows a number made from an attribute of all entities of a type.
 
     ``unit`` is the UN/CEFACT code shown (empty: the attribute's own); ``digits`` are decimals.
@@ -61,7 +62,7 @@ class Measured(Item, kw_only=True):
     thresholds: tuple[Threshold, ...] = ()
 
 
-class Layer(Item, kw_only=True):
+class Layer(Item, frozen=True, kw_only=True):
     """A layer of the map.
 
     ``outlines`` draws the divisions alone, ``areas`` shades them by a measure, ``points`` places entities
@@ -81,7 +82,7 @@ class Layer(Item, kw_only=True):
     shown: bool = False
 
 
-class Tile(Measured, kw_only=True):
+class Tile(Measured, frozen=True, kw_only=True):
     """One number; it opens ``chart`` and ``table``. ``where`` (NGSI-LD ``q``) goes with ``count`` only."""
 
     where: str = ""
@@ -90,7 +91,7 @@ class Tile(Measured, kw_only=True):
     table: str = ""
 
 
-class Chart(Measured, kw_only=True):
+class Chart(Measured, frozen=True, kw_only=True):
     """A measure over time (``by = "time"``) or by division now (``by = "division"``).
 
     ``period_s`` is the width of one step (0: chosen from the range).
@@ -102,7 +103,7 @@ class Chart(Measured, kw_only=True):
     period_s: int = 0
 
 
-class Column(_Strict, kw_only=True):
+class Column(_Strict, frozen=True, kw_only=True):
     """A column of a table; ``title`` only where the attribute's own label does not fit."""
 
     attribute: str
@@ -112,7 +113,7 @@ class Column(_Strict, kw_only=True):
     thresholds: tuple[Threshold, ...] = ()
 
 
-class Table(Item, kw_only=True):
+class Table(Item, frozen=True, kw_only=True):
     """Entities of a type as rows; ``sort`` is an attribute, ``-`` before it sorts down."""
 
     type: str
@@ -123,7 +124,7 @@ class Table(Item, kw_only=True):
     stale_s: int = 900
 
 
-class Page(_Strict, kw_only=True):
+class Page(_Strict, frozen=True, kw_only=True):
     """A page of the console beside the overview."""
 
     id: str
@@ -132,14 +133,14 @@ class Page(_Strict, kw_only=True):
     tiers: tuple[Tier, ...] = ()
 
 
-class Form(Item, kw_only=True):
+class Form(Item, frozen=True, kw_only=True):
     """A form: the JSON Schema file ``schema`` (beside ``views.toml``), sent to the job ``job``."""
 
     job: str
     schema: str
 
 
-class ViewFile(_Strict, kw_only=True):
+class ViewFile(_Strict, frozen=True, kw_only=True):
     """One ``views.toml``, as read."""
 
     pages: tuple[Page, ...] = ()
@@ -150,8 +151,8 @@ class ViewFile(_Strict, kw_only=True):
     forms: tuple[Form, ...] = ()
 
 
-class Views(_Strict, kw_only=True):
-    """The views of all packages together, each list in its order; ``package`` maps an id to its package."""
+class Views(_Strict, frozen=True, kw_only=True):
+    """The views of all packages together, in order; ``package`` maps ``tiles/<id>`` to its package."""
 
     pages: tuple[Page, ...] = ()
     layers: tuple[Layer, ...] = ()

@@ -1,0 +1,5 @@
+declare module '*.toml' {
+  const table: Record<string, unknown>;
+  export default table;
+}
+declare module '*.css';

@@ -1,0 +1,230 @@
+import { useQuery } from '@tanstack/react-query';
+import { Input, Progress, Segmented, Table, Tabs, Tag, Tooltip } from 'antd';
+import { useMemo, useState } from 'react';
+import { get } from '../api';
+import { instant, number } from '../format';
+import { Failed } from '../parts/Said';
+import { language, t } from '../words';
+
+type Indicator = {
+  id: string;
+  name: string;
+  unit: string;
+  baseline_2020: number | null;
+  target_2025: number | null;
+  latest: number | null;
+  latest_at: string | number | null;
+  source: string;
+  quote: string;
+  section: string;
+  category: string;
+  kind: string;
+  note: string;
+  direction: string;
+};
+type System = {
+  id: string;
+  group: string;
+  group_name: string;
+  section: string;
+  system: string;
+  tier: string;
+  kind: string;
+  function: string;
+  quote: string;
+  package?: string;
+  proof?: string;
+  state?: string;
+};
+
+/** The plan: its indicators with baseline, target, latest value and source; its systems with who implements them. */
+export function Plan() {
+  return (
+    <div className="main">
+      <Tabs
+        items={[
+          { key: 'indicators', label: t('plan.indicators'), children: <Indicators /> },
+          { key: 'systems', label: t('plan.systems'), children: <Systems /> },
+        ]}
+      />
+    </div>
+  );
+}
+
+function useList<T>(path: string) {
+  return useQuery({
+    queryKey: ['plan', path, language()],
+    queryFn: async ({ signal }) => get<T>(path, {}, signal),
+    staleTime: 60_000,
+  });
+}
+
+const has = (text: string, parts: (string | undefined)[]) =>
+  !text || parts.some((part) => part?.toLowerCase().includes(text.toLowerCase()));
+
+function Indicators() {
+  const { data, error, refetch } = useList<Indicator[]>('/api/plan/indicators');
+  const [text, setText] = useState('');
+  const [kind, setKind] = useState('');
+  const kinds = useMemo(() => [...new Set(data?.map((one) => one.kind))].filter(Boolean), [data]);
+  if (error) return <Failed error={error} again={() => refetch()} />;
+  const rows = (data ?? []).filter(
+    (one) => (!kind || one.kind === kind) && has(text, [one.name, one.quote, one.id, one.section]),
+  );
+  return (
+    <section className="panel">
+      <header>
+        <h3>{t('plan.indicators')}</h3>
+        <span className="unit">{t('plan.count', { n: rows.length, all: data?.length ?? 0 })}</span>
+        <span className="grow" />
+        <Segmented
+          size="small"
+          value={kind}
+          options={[{ value: '', label: t('plan.all') }, ...kinds.map((one) => ({ value: one, label: one }))]}
+          onChange={setKind}
+        />
+        <Input.Search
+          size="small"
+          allowClear
+          className="search"
+          placeholder={t('table.search')}
+          onChange={(event) => setText(event.target.value)}
+        />
+      </header>
+      <Table<Indicator>
+        size="small"
+        rowKey="id"
+        loading={!data}
+        dataSource={rows}
+        pagination={{ pageSize: 20, size: 'small', hideOnSinglePage: true, showSizeChanger: false }}
+        expandable={{ expandedRowRender: (row) => <Quote row={row} /> }}
+        scroll={{ x: 'max-content' }}
+        columns={[
+          { key: 'id', title: t('plan.id'), width: 70, render: (_, row) => <code>{row.id}</code> },
+          { key: 'name', title: t('plan.indicator'), render: (_, row) => row.name },
+          { key: 'kind', title: t('plan.kind'), width: 90, render: (_, row) => <Tag>{row.kind}</Tag> },
+          amount('baseline', t('plan.baseline'), (row) => row.baseline_2020),
+          amount('target', t('plan.target'), (row) => row.target_2025),
+          {
+            ...amount('latest', t('plan.latest'), (row) => row.latest),
+            render: (_: unknown, row: Indicator) => <Latest row={row} />,
+          },
+          { key: 'unit', title: t('plan.unit'), width: 80, render: (_, row) => row.unit },
+          {
+            key: 'source',
+            title: t('plan.source'),
+            render: (_, row) => <span className="age">{row.source || '—'}</span>,
+          },
+          { key: 'section', title: t('plan.section'), width: 110, render: (_, row) => row.section },
+        ]}
+      />
+    </section>
+  );
+}
+
+function amount(key: string, title: string, of: (row: Indicator) => number | null) {
+  return {
+    key,
+    title,
+    align: 'right' as const,
+    sorter: (a: Indicator, b: Indicator) => (of(a) ?? -Infinity) - (of(b) ?? -Infinity),
+    render: (_: unknown, row: Indicator) => <span className="cell">{number(of(row), null)}</span>,
+  };
+}
+
+function Latest({ row }: { row: Indicator }) {
+  if (row.latest === null || row.latest === undefined) return <span className="age">—</span>;
+  const share = row.target_2025 ? Math.min(100, Math.round((row.latest / row.target_2025) * 100)) : undefined;
+  return (
+    <Tooltip title={row.latest_at ? instant(row.latest_at) : ''}>
+      <span className="cell">{number(row.latest, null)}</span>
+      {share !== undefined && <Progress percent={share} size="small" className="share" showInfo={false} />}
+    </Tooltip>
+  );
+}
+
+function Quote({ row }: { row: { quote: string; section: string; note?: string } }) {
+  return (
+    <blockquote>
+      {row.quote}
+      <footer>
+        {t('plan.section')} {row.section}
+        {row.note ? ` · ${row.note}` : ''}
+      </footer>
+    </blockquote>
+  );
+}
+
+function Systems() {
+  const systems = useList<System[]>('/api/plan/systems');
+  const [text, setText] = useState('');
+  const [only, setOnly] = useState('all');
+  if (systems.error) return <Failed error={systems.error} again={() => systems.refetch()} />;
+  const all = systems.data ?? [];
+  const claimed = (one: System) => !!one.package;
+  const rows = all.filter(
+    (one) =>
+      (only === 'all' || claimed(one) === (only === 'claimed')) &&
+      has(text, [one.system, one.quote, one.id, one.group_name, one.package]),
+  );
+  const count = all.filter(claimed).length;
+  return (
+    <section className="panel">
+      <header>
+        <h3>{t('plan.systems')}</h3>
+        <span className="unit">{t('plan.covered', { n: count, all: all.length })}</span>
+        <Progress
+          percent={all.length ? Math.round((count / all.length) * 100) : 0}
+          size="small"
+          className="share"
+        />
+        <span className="grow" />
+        <Segmented
+          size="small"
+          value={only}
+          options={['all', 'claimed', 'open'].map((value) => ({ value, label: t(`plan.only.${value}`) }))}
+          onChange={setOnly}
+        />
+        <Input.Search
+          size="small"
+          allowClear
+          className="search"
+          placeholder={t('table.search')}
+          onChange={(event) => setText(event.target.value)}
+        />
+      </header>
+      <Table<System>
+        size="small"
+        rowKey="id"
+        loading={!systems.data}
+        dataSource={rows}
+        pagination={{ pageSize: 20, size: 'small', hideOnSinglePage: true, showSizeChanger: false }}
+        expandable={{ expandedRowRender: (row) => <Quote row={row} /> }}
+        scroll={{ x: 'max-content' }}
+        columns={[
+          { key: 'id', title: t('plan.id'), width: 70, render: (_, row) => <code>{row.id}</code> },
+          { key: 'system', title: t('plan.system'), render: (_, row) => row.system },
+          {
+            key: 'group',
+            title: t('plan.group'),
+            render: (_, row) => <span className="age">{row.group_name}</span>,
+          },
+          { key: 'kind', title: t('plan.kind'), width: 110, render: (_, row) => <Tag>{row.kind}</Tag> },
+          { key: 'tier', title: t('plan.tier'), render: (_, row) => row.tier },
+          {
+            key: 'package',
+            title: t('plan.package'),
+            render: (_, row) =>
+              row.package ? (
+                <Tooltip title={row.proof}>
+                  <Tag color="green">{row.package}</Tag>
+                </Tooltip>
+              ) : (
+                <span className="age">{t('plan.unclaimed')}</span>
+              ),
+          },
+        ]}
+      />
+    </section>
+  );
+}

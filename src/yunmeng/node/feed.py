@@ -8,7 +8,7 @@ from typing import cast
 
 from yunmeng.kernel.base import Settings, now_us, packages, within
 from yunmeng.kernel.link import Bus, obs_subject
-from yunmeng.kernel.model import ObservationBatch, encode_batch
+from yunmeng.kernel.model import EntityType, ObservationBatch, encode_batch
 from yunmeng.kernel.sense import Swarm
 from yunmeng.kernel.store import History
 from yunmeng.kernel.trust import Principal
@@ -35,13 +35,7 @@ class Feed:
             s for s in _swarms(settings.demo.seed) if any(within(f.division, home) for f in s.facilities)
         ]
         library = type_library()
-        self._terms: dict[str, Terms] = {
-            swarm.fleet.type: {
-                attribute.name: library.terms(swarm.fleet.type, attribute.name)
-                for attribute in swarm.fleet.attributes
-            }
-            for swarm in self._swarms
-        }
+        self._terms = {swarm.fleet.type: _terms(library.type(swarm.fleet.type)) for swarm in self._swarms}
 
     async def provision(self) -> None:
         """Makes the facilities, and on a first start the last day of their observations."""
@@ -95,3 +89,7 @@ def _swarms(seed: int) -> list[Swarm]:
             module, _, name = package.demo.partition(":")
             found.extend(cast("list[Swarm]", getattr(import_module(module), name)(seed)))
     return found
+
+
+def _terms(type_: EntityType) -> Terms:
+    return {row.name: (row.uri, type_.uri, row.unit) for row in type_.attributes}

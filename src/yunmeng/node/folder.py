@@ -26,9 +26,6 @@ class Endpoints(msgspec.Struct, frozen=True):
 
     bus_url: str = ""
     bus_token: str = ""
-    history_url: str = ""
-    history_user: str = "default"
-    history_password: str = ""
     http_url: str = ""
 
 

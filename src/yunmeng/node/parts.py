@@ -1,8 +1,8 @@
-"""The kernel's parts as a process of a running node opens them: by the settings, at the node's endpoints."""
+"""The kernel's parts as a process of a running node opens them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -20,7 +20,7 @@ from yunmeng.kernel.store import (
     open_state_reader,
 )
 from yunmeng.kernel.trust import Accounts, Policy, Principal
-from yunmeng.node.folder import DataFolder, Endpoints
+from yunmeng.node.folder import DataFolder
 
 SERVICE = Principal("urn:yunmeng:service:node", kind="service", roles=("service",))
 
@@ -69,15 +69,6 @@ class Parts:
         return Accounts(self.records, session_hours=self.settings.trust.session_hours)
 
 
-def located(settings: Settings, endpoints: Endpoints) -> Settings:
-    """Returns the settings with the addresses of the node's own servers filled in."""
-    return replace(
-        settings,
-        bus=replace(settings.bus, url=settings.bus.url or endpoints.bus_url),
-        history=replace(settings.history, url=settings.history.url or endpoints.history_url),
-    )
-
-
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Parts]:
     """Opens bus, state (reading) and history of the running node whose folder the settings name."""
@@ -85,9 +76,7 @@ async def connected(settings: Settings) -> AsyncIterator[Parts]:
     endpoints = folder.endpoints()
     bus = await NatsBus.connect(endpoints.bus_url, endpoints.bus_token)
     state = await open_state_reader(settings)
-    history = await open_history(
-        settings, endpoints.history_url, endpoints.history_user, endpoints.history_password
-    )
+    history = open_history(settings)
     try:
         yield Parts(settings, folder, bus, state, history)
     finally:
@@ -103,7 +92,7 @@ def type_library() -> TypeLibrary:
 
 async def services(parts: Parts) -> Services:
     """Returns what the HTTP handlers use."""
-    objects: Objects = await open_objects(parts.settings)
+    objects: Objects = open_objects(parts.settings)
     return Services(
         settings=parts.settings,
         bus=parts.bus,

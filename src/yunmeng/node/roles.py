@@ -79,7 +79,7 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
     async with connected(settings) as parts:
         shared = await services(parts)
         notifier = Notifier(shared)
-        jobs = JobRunner(parts.bus, parts.state, parts.history, shared.objects)
+        jobs = JobRunner(parts.bus, parts.state, settings)
         await notifier.start()
         await jobs.start()
         ready()

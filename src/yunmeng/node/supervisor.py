@@ -75,25 +75,21 @@ async def start_role(
 async def _start_servers(
     settings: Settings, folder: DataFolder, stack: AsyncExitStack, progress: Progress
 ) -> Endpoints:
-    bus_url, bus_token = settings.bus.url, settings.bus.token.reveal()
-    history_url, history_password = settings.history.url, settings.history.password.reveal()
+    """Starts the servers that the settings do not place elsewhere."""
     starting: list[asyncio.Task[None]] = []
     bus = NatsServer(folder.path / "bus", port=settings.bus.port, sync=settings.bus.sync)
-    history = HistoryServer(folder.path / "history", port=settings.history.port)
-    if not bus_url:
+    if not settings.bus.url:
         progress("bus")
         stack.push_async_callback(bus.stop)
         starting.append(asyncio.create_task(bus.start()))
-    if not history_url:
+    if settings.history.engine == "chdb":
         progress("history")
+        history = HistoryServer(folder.path / "history", port=settings.history.port)
         stack.push_async_callback(history.stop)
         starting.append(asyncio.create_task(history.start()))
     await asyncio.gather(*starting)
     return Endpoints(
-        bus_url=bus_url or bus.url,
-        bus_token=bus_token or bus.token,
-        history_url=history_url or history.url,
-        history_user=settings.history.user,
-        history_password=history_password or history.password,
+        bus_url=settings.bus.url or bus.url,
+        bus_token=settings.bus.token.reveal() or bus.token,
         http_url=f"http://{settings.http.host}:{settings.http.port}",
     )

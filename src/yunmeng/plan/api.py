@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, format_us, now_us, packages, parse_instant
-from yunmeng.kernel.model import NAMESPACE, Append, Document
+from yunmeng.kernel.model import NAMESPACE, SOURCE, Append, Document
 from yunmeng.kernel.serve import Call, Route, as_object, json_reply, read_json, text_member, write_one
 from yunmeng.kernel.store import EntityQuery
 from yunmeng.plan.coverage import coverage
@@ -14,7 +14,6 @@ from yunmeng.plan.indicators import Indicator, indicator, indicators
 from yunmeng.plan.systems import systems
 
 LATEST = NAMESPACE + "latest"
-SOURCE = NAMESPACE + "source"
 
 
 async def list_indicators(call: Call) -> Response:

@@ -8,12 +8,11 @@ from typing import Any
 
 from yunmeng.kernel.base import format_us, instant_us, now_us
 from yunmeng.kernel.compute import JobContext
-from yunmeng.kernel.model import NAMESPACE
+from yunmeng.kernel.model import NAMESPACE, SOURCE
 from yunmeng.kernel.store import Point, TemporalQuery
 from yunmeng.plan.indicators import NOTICE, Indicator, indicators
 
 LATEST = NAMESPACE + "latest"
-SOURCE = NAMESPACE + "source"
 
 
 @dataclass(frozen=True, slots=True)

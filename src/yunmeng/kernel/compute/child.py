@@ -45,9 +45,6 @@ class Work:
     principal: Principal
     reach: Reach
     settings: Settings
-    history_url: str
-    history_user: str
-    history_password: str
 
 
 @dataclass(slots=True)
@@ -107,8 +104,8 @@ async def _run(work: Work, pipe: Connection) -> Report:
     module, _, name = work.target.partition(":")
     function = cast("JobFunction", getattr(import_module(module), name))
     state = await open_state_reader(work.settings)
-    history = await open_history(work.settings, work.history_url, work.history_user, work.history_password)
-    objects = await open_objects(work.settings)
+    history = open_history(work.settings)
+    objects = open_objects(work.settings)
     try:
         context = JobContext(
             work.run_id, work.principal, work.reach, work.settings, state, history, objects, pipe

@@ -47,13 +47,11 @@ class JobRunner:
         bus: Bus,
         state: StateReader,
         settings: Settings,
-        history: tuple[str, str, str] = ("", "default", ""),
         most: int = 0,
     ) -> None:
         self._bus = bus
         self._state = state
         self._settings = settings
-        self._history = history
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._runs: dict[str, Run] = {}
         self._processes: dict[str, SpawnProcess] = {}
@@ -129,7 +127,6 @@ class JobRunner:
             run.principal,
             run.reach,
             self._settings,
-            *self._history,
         )
         process = context.Process(target=main, args=(work, there), daemon=True)
         process.start()

@@ -16,7 +16,7 @@ import msgspec
 
 from yunmeng.kernel.base import Broken, Unavailable, instant_us
 from yunmeng.kernel.keeper.intake import retake
-from yunmeng.kernel.link import Bus, Message, changes_subject, observed_subject, record_subject
+from yunmeng.kernel.link import Bus, Message, entity_changes_subject, observed_subject, record_subject
 from yunmeng.kernel.model import Change, Document, ObservationBatch
 from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
 from yunmeng.kernel.trust import Principal
@@ -142,6 +142,7 @@ class Emitter:
         self.published = 0
         self.written = 0
         self.behind = ""
+        self.store = ""
         self._progress = asyncio.Condition()
 
     def owe(self, owed: Owed) -> None:
@@ -177,7 +178,10 @@ class Emitter:
         return [
             *(
                 publish(
-                    changes_subject(tenant), encode(part), KEEPER, key=f"chg-{owed.number}-{tenant}-{place}"
+                    entity_changes_subject(tenant),
+                    encode(part),
+                    KEEPER,
+                    key=f"chg-{owed.number}-{tenant}-{place}",
                 )
                 for tenant, changes in by_tenant.items()
                 for place, part in enumerate(_parts(changes))
@@ -203,7 +207,7 @@ class Emitter:
 
     async def write(self, block: Sequence[Owed]) -> None:
         """Inserts one block and drops it from the debt."""
-        await self._retry("history", lambda: self._history.insert(_history_block(block)))
+        await self._retry("history", lambda: self._history.insert(_history_block(self.store, block)))
         for owed in block:
             if self.debt.unwritten and self.debt.unwritten[0].number == owed.number:
                 self.debt.unwritten.popleft()
@@ -252,9 +256,9 @@ class Emitter:
                 return result
 
 
-def _history_block(block: Sequence[Owed]) -> HistoryBlock:
+def _history_block(store: str, block: Sequence[Owed]) -> HistoryBlock:
     return HistoryBlock(
-        f"{block[0].number}-{block[-1].number}",
+        f"{store}-{block[0].number}-{block[-1].number}",
         [batch for owed in block for _, batch in owed.batches],
         [instance for owed in block for change in owed.changes for instance in instances_of(change)],
     )

@@ -118,11 +118,13 @@ def without(batch: ObservationBatch, rows: NDArray[np.intp]) -> ObservationBatch
 
 
 def only(batch: ObservationBatch, rows: NDArray[np.intp]) -> ObservationBatch:
-    """Returns some rows of the batch, in their order."""
+    """Returns some rows of the batch, in their order, with the series that they use."""
     places = {int(row): place for place, row in enumerate(rows)}
+    used, index = np.unique(batch.index[rows], return_inverse=True)
     return replace(
         batch,
-        index=batch.index[rows],
+        series=tuple(batch.series[place] for place in used),
+        index=index.astype(np.uint32),
         observed_at=batch.observed_at[rows],
         number=batch.number[rows],
         quality=batch.quality[rows],

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
@@ -50,6 +51,7 @@ _purge_request = msgspec.msgpack.Decoder(PurgeHistoryRequest)
 _encode = msgspec.msgpack.Encoder().encode
 
 BLOCK = ("keeper", "", "history-block")
+STORE_ID = ("keeper", "", "store-id")
 MOST_WAITING = 10_000
 MOST_OWED_ROWS = 400_000
 
@@ -112,6 +114,7 @@ class Keeper:
     async def start(self) -> None:
         """Pays what an earlier run left in the outbox, then begins to serve and to drain."""
         self._position = await self._state.position("OBS")
+        self._emitter.store = await self._store_id()
         await self._recover()
         self._consumer = await self._bus.consumer("OBS", "keeper")
         await self._bus.serve(WRITE, self._on_write)
@@ -141,6 +144,15 @@ class Keeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._consumer is not None:
             await self._consumer.close()
+
+    async def _store_id(self) -> str:
+        """Names this state for good, so that its history blocks are told from those of another."""
+        record = await self._state.record(*STORE_ID)
+        if record is not None:
+            return record.body.decode()
+        name = uuid4().hex
+        await self._state.commit(Commit(records=[Record(*STORE_ID, name.encode(), now_us())]))
+        return name
 
     async def _recover(self) -> None:
         """Sends the block that was announced before a crash once more, unchanged, then owes the rest."""

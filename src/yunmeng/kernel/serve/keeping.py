@@ -20,8 +20,8 @@ from yunmeng.kernel.serve.refusals import refusal
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.trust import Principal, Reach
 
-# a request must fit a message of the bus (NATS: 1 MB unless told otherwise)
-_LARGEST_MESSAGE = 900_000
+# well below what the bus carries in one message (32 MiB)
+_LARGEST_MESSAGE = 16 << 20
 _PATIENCE_S = 30.0
 
 _encoder = msgspec.msgpack.Encoder()

@@ -35,7 +35,7 @@ class Match:
 class PathTable:
     """Finds the rows of an address; ``{name}`` stands for one segment, ``{name:path}`` for the rest.
 
-    A parameter that is followed by others keeps its place: an encoded ``/`` inside a segment does not split it.
+    An encoded ``/`` inside a segment does not split it.
     A trailing slash means the same address.
     """
 

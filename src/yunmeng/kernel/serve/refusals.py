@@ -1,5 +1,7 @@
 """The refusals that only an HTTP edge knows, and how any error becomes a problem document (RFC 9457)."""
 
+# ruff: noqa: N818 (callers read better as `raise NotAcceptable(...)`)
+
 import json
 from http import HTTPStatus
 from typing import ClassVar
@@ -138,7 +140,7 @@ def problem_reply(error: YunmengError, language: Language, *, etsi: bool = False
     headers = {"Content-Language": language}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, (TooManyRequests, Unavailable)):
+    if "seconds" in error.facts or isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.facts.get("seconds", 2))
     if isinstance(error, MethodNotAllowed) and "allow" in error.facts:
         headers["Allow"] = str(error.facts["allow"])

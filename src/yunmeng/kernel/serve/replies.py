@@ -16,7 +16,7 @@ encode_json = _encoder.encode
 
 
 class Reply(Response):
-    """A response of ready bytes; skips what Starlette's own does for cookies, charsets and background tasks."""
+    """A response of ready bytes; without charsets and background tasks."""
 
     def __init__(
         self,
@@ -34,7 +34,9 @@ class Reply(Response):
             if body:
                 raw.append((b"content-type", media.encode("latin-1")))
         if headers:
-            raw.extend((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
+            raw.extend(
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+            )
         self.raw_headers = raw
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from yunmeng.kernel.base import BadInput, sentence
+from yunmeng.kernel.base import sentence
 from yunmeng.kernel.model import (
     Append,
     Context,
@@ -13,11 +13,12 @@ from yunmeng.kernel.model import (
     PartialUpdate,
     ReplaceAttribute,
     Update,
-    expand_fragment,
+    expand_instance,
 )
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.keeping import write_one
 from yunmeng.kernel.serve.ngsild.entities import fragment_of, path_id
+from yunmeng.kernel.serve.ngsild.intake import check_instance, latest_time
 from yunmeng.kernel.serve.ngsild.negotiation import Payload, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.parameters import flag, options
 from yunmeng.kernel.serve.replies import empty_reply, json_reply
@@ -29,7 +30,7 @@ async def append(call: Call) -> Response:
     id_ = path_id(call)
     payload = await read_payload(call)
     overwrite = "noOverwrite" not in options(call.request.query_params)
-    outcome = await write_one(call, Append(id_, fragment_of(payload, id_), overwrite))
+    outcome = await write_one(call, Append(id_, fragment_of(call, payload, id_), overwrite))
     return update_result(call, outcome, payload.context)
 
 
@@ -37,7 +38,7 @@ async def update(call: Call) -> Response:
     """Updates attributes that exist (§5.6.2)."""
     id_ = path_id(call)
     payload = await read_payload(call)
-    outcome = await write_one(call, Update(id_, fragment_of(payload, id_)))
+    outcome = await write_one(call, Update(id_, fragment_of(call, payload, id_)))
     return update_result(call, outcome, payload.context)
 
 
@@ -72,11 +73,9 @@ def _instance(call: Call, payload: Payload, *, partial: bool) -> tuple[str, dict
     name: str = call.request.path_params["attribute"]
     attribute = payload.context.expand(name)
     body = as_object(payload.value, "attribute")
-    fragment = expand_fragment({name: body}, payload.context, partial=partial)
-    instances = fragment.get(attribute)
-    if not instances or len(instances) != 1:
-        raise BadInput("attribute.one", attribute=name)
-    return attribute, instances[0]
+    instance = expand_instance(name, body, payload.context, partial=partial)
+    check_instance(instance, latest_time(call))
+    return attribute, instance
 
 
 def update_result(call: Call, outcome: Outcome, context: Context) -> Response:

@@ -15,11 +15,10 @@ from yunmeng.kernel.model import (
     Operation,
     Outcome,
     Upsert,
-    expand_entity,
-    expand_fragment,
 )
 from yunmeng.kernel.serve.body import as_array, as_object
 from yunmeng.kernel.serve.keeping import write
+from yunmeng.kernel.serve.ngsild import intake
 from yunmeng.kernel.serve.ngsild.negotiation import read_batch, read_payload
 from yunmeng.kernel.serve.ngsild.parameters import options
 from yunmeng.kernel.serve.refusals import as_error, problem_document, refusal
@@ -33,14 +32,18 @@ _Problem = dict[str, Any]
 
 async def create(call: Call) -> Response:
     """Creates many entities (§5.6.7): 201 with their ids, 207 when some were refused."""
-    done, errors = await _carry_out(call, _create)
+    done, errors = await _carry_out(call, lambda body, context: Create(intake.entity_of(call, body, context)))
     return _mixed(done, errors) or json_reply([o.id for o in done], 201)
 
 
 async def upsert(call: Call) -> Response:
     """Creates or changes many entities (§5.6.8): 201 with the ids of new ones, 204 when none is new."""
-    mode: Literal["update", "replace"] = "update" if "update" in options(call.request.query_params) else "replace"
-    done, errors = await _carry_out(call, lambda body, context: Upsert(expand_entity(body, context), mode))
+    mode: Literal["update", "replace"] = (
+        "update" if "update" in options(call.request.query_params) else "replace"
+    )
+    done, errors = await _carry_out(
+        call, lambda body, context: Upsert(intake.entity_of(call, body, context), mode)
+    )
     mixed = _mixed(done, errors)
     if mixed is not None:
         return mixed
@@ -51,7 +54,9 @@ async def upsert(call: Call) -> Response:
 async def update(call: Call) -> Response:
     """Appends to many entities that exist (§5.6.9)."""
     overwrite = "noOverwrite" not in options(call.request.query_params)
-    done, errors = await _carry_out(call, lambda body, context: Append(*_part(body, context), overwrite))
+    done, errors = await _carry_out(
+        call, lambda body, context: Append(*_part(call, body, context), overwrite)
+    )
     late = [
         _error(call, outcome.id, BadInput("attribute.not-updated", attributes=list(outcome.not_updated)))
         for outcome in done
@@ -66,7 +71,7 @@ async def merge(call: Call) -> Response:
     parameters = call.request.query_params
     observed_at, lang = parameters.get("observedAt", ""), parameters.get("lang", "")
     done, errors = await _carry_out(
-        call, lambda body, context: Merge(*_part(body, context), observed_at, lang)
+        call, lambda body, context: Merge(*_part(call, body, context), observed_at, lang)
     )
     return _mixed(done, errors) or empty_reply()
 
@@ -100,13 +105,9 @@ async def _carry_out(call: Call, read: _Reader) -> tuple[list[Outcome], list[_Pr
     return done, [*errors, *refused]
 
 
-def _create(body: Body, context: Context) -> Operation:
-    return Create(expand_entity(body, context))
-
-
-def _part(body: Body, context: Context) -> tuple[str, Body]:
+def _part(call: Call, body: Body, context: Context) -> tuple[str, Body]:
     rest = {name: value for name, value in body.items() if name != "id"}
-    return check_urn(body.get("id")), expand_fragment(rest, context)
+    return check_urn(body.get("id")), intake.fragment_of(call, rest, context)
 
 
 def _id(item: object) -> str:

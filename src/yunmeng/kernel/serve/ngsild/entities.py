@@ -5,9 +5,10 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, NotFound, check_urn
-from yunmeng.kernel.model import Create, Delete, Merge, Replace, expand_entity, expand_fragment
+from yunmeng.kernel.model import Create, Delete, Merge, Replace
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.keeping import write_one
+from yunmeng.kernel.serve.ngsild import intake
 from yunmeng.kernel.serve.ngsild.negotiation import Payload, accepted, answer, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.representation import read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import absent
@@ -29,7 +30,7 @@ def path_id(call: Call) -> str:
 async def create(call: Call) -> Response:
     """Creates an entity (§5.6.1)."""
     payload = await read_payload(call)
-    document = expand_entity(as_object(payload.value, "entity"), payload.context)
+    document = intake.entity_of(call, as_object(payload.value, "entity"), payload.context)
     await write_one(call, Create(document))
     location = f"{ENTITIES}/{quote(str(document['id']), safe=':@!$&*+,;=')}"
     return Reply(b"", 201, headers={"Location": location})
@@ -56,10 +57,8 @@ async def merge(call: Call) -> Response:
     id_ = path_id(call)
     payload = await read_payload(call)
     parameters = call.request.query_params
-    fragment = fragment_of(payload, id_)
-    await write_one(
-        call, Merge(id_, fragment, parameters.get("observedAt", ""), parameters.get("lang", ""))
-    )
+    fragment = fragment_of(call, payload, id_)
+    await write_one(call, Merge(id_, fragment, parameters.get("observedAt", ""), parameters.get("lang", "")))
     return empty_reply()
 
 
@@ -69,7 +68,7 @@ async def replace(call: Call) -> Response:
     payload = await read_payload(call)
     body = as_object(payload.value, "entity")
     same_id(body, id_)
-    document = expand_entity({"id": id_, **body}, payload.context)
+    document = intake.entity_of(call, {"id": id_, **body}, payload.context)
     await write_one(call, Replace(document))
     return empty_reply()
 
@@ -80,11 +79,12 @@ async def delete(call: Call) -> Response:
     return empty_reply()
 
 
-def fragment_of(payload: Payload, id_: str) -> dict[str, object]:
+def fragment_of(call: Call, payload: Payload, id_: str) -> dict[str, object]:
     """Expands the attributes of a body that may name its entity only as the address does."""
     body = as_object(payload.value, "entity")
     same_id(body, id_)
-    return expand_fragment({name: value for name, value in body.items() if name != "id"}, payload.context)
+    rest = {name: value for name, value in body.items() if name != "id"}
+    return intake.fragment_of(call, rest, payload.context)
 
 
 def same_id(body: dict[str, object], id_: str) -> None:

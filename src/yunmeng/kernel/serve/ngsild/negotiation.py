@@ -9,8 +9,10 @@ from starlette.requests import Request
 
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model import Context
+from yunmeng.kernel.model.context_library import context_link
 from yunmeng.kernel.model.contexts import ContextMember
 from yunmeng.kernel.serve.body import decode_json
+from yunmeng.kernel.serve.ngsild.hosted import learn_hosted
 from yunmeng.kernel.serve.refusals import NotAcceptable, UnsupportedMedia
 from yunmeng.kernel.serve.replies import GEO_JSON, JSON, LD_JSON, Reply, encode_json
 from yunmeng.kernel.serve.routes import Call
@@ -90,6 +92,7 @@ async def _context(call: Call, member: ContextMember | None) -> Context:
     link = None if member is not None else call.request.headers.get("link")
     if member is None and link is None:
         return call.services.contexts.core
+    await learn_hosted(call, member if member is not None else context_link(link or ""))
     return await call.services.contexts.resolve(member, link)
 
 

@@ -112,4 +112,3 @@ def expanded(terms: Iterable[str], context: Context) -> tuple[str, ...]:
         BadInput: ``name.invalid``.
     """
     return tuple(context.expand(term) for term in terms)
-

@@ -12,11 +12,20 @@ from yunmeng.kernel.model import Context, parse_geo, parse_q, parse_scopes, pars
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import refuse_graded
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
-from yunmeng.kernel.serve.ngsild.parameters import Page, Parameters, expanded, flag, names, page, pattern, urns
+from yunmeng.kernel.serve.ngsild.parameters import (
+    Page,
+    Parameters,
+    expanded,
+    flag,
+    names,
+    page,
+    pattern,
+    urns,
+)
 from yunmeng.kernel.serve.ngsild.representation import collection, read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import tenant_exists
 from yunmeng.kernel.serve.routes import Call
-from yunmeng.kernel.store import EntityQuery
+from yunmeng.kernel.store import EntityPage, EntityQuery
 
 _GEO = ("georel", "geometry", "coordinates", "geoproperty")
 _SELECTORS = ("type", "id", "idPattern", "attrs", "pick", "q", "scopeQ", "georel")
@@ -49,12 +58,17 @@ async def run_query(call: Call, parameters: Parameters, context: Context, media:
     found = await call.services.state.query(asked)
     if not found.documents and call.tenant and not await tenant_exists(call):
         raise NotFound("tenant.unknown", tenant=call.tenant)
-    more = len(found.documents) > wanted.limit
     shown = await show(call, tuple(found.documents)[: wanted.limit], view)
-    headers = _paging(call, wanted, more)
+    headers = query_headers(call, wanted, found)
+    return answer(collection(shown, media), context, media, headers=headers)
+
+
+def query_headers(call: Call, wanted: Page, found: EntityPage) -> dict[str, str]:
+    """Returns the headers that say how many there are and where the pages beside this one lie."""
+    headers = paging(call, wanted, more=len(found.documents) > wanted.limit)
     if wanted.count:
         headers["NGSILD-Results-Count"] = str(found.count or 0)
-    return answer(collection(shown, media), context, media, headers=headers)
+    return headers
 
 
 def read_query(call: Call, parameters: Parameters, context: Context, wanted: Page) -> EntityQuery:
@@ -134,7 +148,9 @@ def _selector_parameters(entities: object) -> dict[str, str]:
         parameters["id"] = ",".join(ids)
     patterns = [_texts([one["idPattern"]], "idPattern")[0] for one in selectors if "idPattern" in one]
     if patterns:
-        parameters["idPattern"] = "|".join(f"(?:{one})" for one in patterns) if len(patterns) > 1 else patterns[0]
+        parameters["idPattern"] = (
+            "|".join(f"(?:{one})" for one in patterns) if len(patterns) > 1 else patterns[0]
+        )
     return parameters
 
 
@@ -153,7 +169,8 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _paging(call: Call, wanted: Page, more: bool) -> dict[str, str]:
+def paging(call: Call, wanted: Page, *, more: bool) -> dict[str, str]:
+    """Returns the Link header to the pages before and after this one (§6.3.10)."""
     links: list[str] = []
     if wanted.offset and wanted.limit:
         links.append(_page_link(call, wanted.limit, max(0, wanted.offset - wanted.limit), "prev"))

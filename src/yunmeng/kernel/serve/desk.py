@@ -1,0 +1,27 @@
+"""What one api process keeps for itself beside the services: its routes, its counts, its audit trail."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from yunmeng.kernel.serve.audit import AuditTrail
+from yunmeng.kernel.serve.grades import Grades
+from yunmeng.kernel.serve.metrics import Metrics
+from yunmeng.kernel.serve.paths import PathTable
+from yunmeng.kernel.serve.routes import Call
+
+DESK = "yunmeng.desk"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The state of one api process."""
+
+    table: PathTable
+    metrics: Metrics
+    trail: AuditTrail
+    grades: Grades
+
+
+def desk(call: Call) -> Desk:
+    """Returns the desk at which a call is handled."""
+    return cast("Desk", call.request.scope[DESK])

@@ -1,0 +1,65 @@
+"""NGSI-LD over HTTP (ETSI GS CIM 009 §6), cut by the standard's own nouns."""
+
+from yunmeng.kernel.serve.ngsild import (
+    attributes,
+    batch,
+    contexts,
+    discovery,
+    entities,
+    querying,
+    subscriptions,
+    temporal,
+)
+from yunmeng.kernel.serve.routes import Route
+
+_ROOT = "/ngsi-ld/v1"
+_ENTITY = f"{_ROOT}/entities/{{id}}"
+_ATTRIBUTE = f"{_ENTITY}/attrs/{{attribute}}"
+_BATCH = f"{_ROOT}/entityOperations"
+_TEMPORAL = f"{_ROOT}/temporal/entities"
+_SUBSCRIPTION = f"{_ROOT}/subscriptions/{{id}}"
+
+NGSI_LD_ROUTES: tuple[Route, ...] = (
+    Route("POST", f"{_ROOT}/entities", "entity.write", entities.create),
+    Route("GET", f"{_ROOT}/entities", "entity.read", querying.query),
+    Route("GET", _ENTITY, "entity.read", entities.retrieve),
+    Route("PATCH", _ENTITY, "entity.write", entities.merge),
+    Route("PUT", _ENTITY, "entity.write", entities.replace),
+    Route("DELETE", _ENTITY, "entity.delete", entities.delete),
+    Route("POST", f"{_ENTITY}/attrs", "entity.write", attributes.append),
+    Route("PATCH", f"{_ENTITY}/attrs", "entity.write", attributes.update),
+    Route("PATCH", _ATTRIBUTE, "entity.write", attributes.partial_update),
+    Route("PUT", _ATTRIBUTE, "entity.write", attributes.replace),
+    Route("DELETE", _ATTRIBUTE, "entity.write", attributes.delete),
+    Route("POST", f"{_BATCH}/create", "entity.write", batch.create),
+    Route("POST", f"{_BATCH}/upsert", "entity.write", batch.upsert),
+    Route("POST", f"{_BATCH}/update", "entity.write", batch.update),
+    Route("POST", f"{_BATCH}/merge", "entity.write", batch.merge),
+    Route("POST", f"{_BATCH}/delete", "entity.delete", batch.delete),
+    Route("POST", f"{_BATCH}/query", "entity.read", querying.query_by_body),
+    Route("GET", f"{_ROOT}/types", "entity.read", discovery.types),
+    Route("GET", f"{_ROOT}/types/{{type}}", "entity.read", discovery.type_),
+    Route("GET", f"{_ROOT}/attributes", "entity.read", discovery.attributes),
+    Route("GET", f"{_ROOT}/attributes/{{attribute}}", "entity.read", discovery.attribute),
+    Route("GET", _TEMPORAL, "temporal.read", temporal.query),
+    Route("GET", f"{_TEMPORAL}/{{id}}", "temporal.read", temporal.retrieve),
+    Route("DELETE", f"{_TEMPORAL}/{{id}}", "temporal.write", temporal.delete),
+    Route("DELETE", f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}", "temporal.write", temporal.delete_attribute),
+    Route(
+        "DELETE",
+        f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}/{{instance}}",
+        "temporal.write",
+        temporal.delete_instance,
+    ),
+    Route("POST", f"{_ROOT}/subscriptions", "subscription.write", subscriptions.create),
+    Route("GET", f"{_ROOT}/subscriptions", "subscription.read", subscriptions.list_),
+    Route("GET", _SUBSCRIPTION, "subscription.read", subscriptions.retrieve),
+    Route("PATCH", _SUBSCRIPTION, "subscription.write", subscriptions.update),
+    Route("DELETE", _SUBSCRIPTION, "subscription.write", subscriptions.delete),
+    Route("POST", contexts.CONTEXTS, "context.write", contexts.add),
+    Route("GET", contexts.CONTEXTS, "context.read", contexts.list_),
+    Route("GET", f"{contexts.CONTEXTS}/{{id}}", "context.read", contexts.get),
+    Route("DELETE", f"{contexts.CONTEXTS}/{{id}}", "context.write", contexts.delete),
+)
+
+__all__ = ["NGSI_LD_ROUTES"]

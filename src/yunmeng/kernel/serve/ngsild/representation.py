@@ -1,0 +1,116 @@
+"""How entities are shown: members, representation, language (§4.5, §6.3.7 to §6.3.12)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.model import Context, Document, Representation, compact_entity
+from yunmeng.kernel.serve.grades import open_documents
+from yunmeng.kernel.serve.ngsild.negotiation import Media
+from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, names, options
+from yunmeng.kernel.serve.replies import GEO_JSON
+from yunmeng.kernel.serve.routes import Call
+
+_MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
+_SIMPLE = frozenset(("keyValues", "simplified"))
+_KNOWN = frozenset(
+    (
+        *_SIMPLE,
+        *("concise", "normalized", "sysAttrs", "count", "noOverwrite"),
+        *("temporalValues", "aggregatedValues", "update", "replace"),
+    )
+)
+_LOCATION = "https://uri.etsi.org/ngsi-ld/location"
+
+decode_document = msgspec.json.Decoder(Document).decode
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one answer shows of entities; names are expanded."""
+
+    context: Context
+    representation: Representation = "normalized"
+    sysattrs: bool = False
+    attrs: frozenset[str] = frozenset()
+    pick: frozenset[str] = frozenset()
+    omit: frozenset[str] = frozenset()
+    lang: str = ""
+    dataset_ids: frozenset[str] | None = None
+    geometry_property: str = _LOCATION
+
+    def of(self, document: Document) -> dict[str, Any]:
+        """Returns the document as this view shows it."""
+        return compact_entity(
+            document,
+            self.context,
+            self.representation,
+            sysattrs=self.sysattrs,
+            attrs=self.attrs,
+            pick=self.pick,
+            omit=self.omit,
+            lang=self.lang,
+            dataset_ids=self.dataset_ids,
+            geometry_property=self.geometry_property,
+        )
+
+
+def read_view(parameters: Parameters, context: Context, media: Media) -> View:
+    """Reads how entities are to be shown.
+
+    Raises:
+        BadInput: ``query.options``, ``query.pick-and-omit``, ``name.invalid``.
+    """
+    if not parameters:
+        return View(context, "geojson" if media == GEO_JSON else "normalized")
+    chosen = options(parameters)
+    if unknown := chosen - _KNOWN:
+        raise BadInput("query.options", options=sorted(unknown))
+    pick, omit = names(parameters.get("pick")), names(parameters.get("omit"))
+    if set(pick) & set(omit):
+        raise BadInput("query.pick-and-omit")
+    datasets = parameters.get("datasetId")
+    geometry = parameters.get("geometryProperty")
+    return View(
+        context,
+        _representation(chosen, media),
+        "sysAttrs" in chosen or flag(parameters, "sysAttrs"),
+        frozenset(expanded(names(parameters.get("attrs")), context)),
+        _members(pick, context),
+        _members(omit, context),
+        parameters.get("lang", ""),
+        frozenset(names(datasets)) if datasets else None,
+        context.expand(geometry) if geometry else _LOCATION,
+    )
+
+
+def _representation(chosen: Collection[str], media: Media) -> Representation:
+    simple = bool(_SIMPLE & set(chosen))
+    if media == GEO_JSON:
+        return "geojson-simplified" if simple else "geojson"
+    if simple:
+        return "simplified"
+    return "concise" if "concise" in chosen else "normalized"
+
+
+def _members(terms: Sequence[str], context: Context) -> frozenset[str]:
+    return frozenset(term if term in _MEMBERS else context.expand(term) for term in terms)
+
+
+async def show(call: Call, bodies: Sequence[bytes], view: View) -> list[dict[str, Any]]:
+    """Shows stored documents, without what lies above the principal's clearance.
+
+    An entity of which ``attrs`` leaves nothing is left out (§5.7.1.4).
+    """
+    documents = await open_documents(call, [decode_document(body) for body in bodies])
+    if view.attrs:
+        documents = [document for document in documents if view.attrs & document.keys()]
+    return [view.of(document) for document in documents]
+
+
+def collection(shown: list[dict[str, Any]], media: Media) -> Any:
+    """Returns the entities as the media type lists them (§4.5.16)."""
+    return {"type": "FeatureCollection", "features": shown} if media == GEO_JSON else shown

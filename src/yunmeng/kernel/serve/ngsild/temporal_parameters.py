@@ -1,0 +1,98 @@
+"""The temporal part of a request: which time, how many, values or aggregates (§4.11, §4.5.7 to §4.5.19)."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from yunmeng.kernel.base import BadInput, instant_us
+from yunmeng.kernel.serve.ngsild.parameters import Parameters, names, options, whole
+from yunmeng.kernel.store import Method, Relation
+
+TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]
+
+MOST_LAST = 100_000
+
+_DURATION = re.compile(
+    r"P(?:(?P<w>\d{1,5})W)?(?:(?P<d>\d{1,5})D)?"
+    r"(?:T(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,7})M)?(?:(?P<s>\d{1,9})S)?)?"
+)
+_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_METHODS: tuple[str, ...] = get_args(Method)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """Which values are wanted; times are microseconds UTC, ``last`` 0 for all."""
+
+    relation: Relation = "any"
+    start: int = 0
+    end: int = 0
+    property: TimeProperty = "observedAt"
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """Which methods over which period, in seconds (0: the whole window)."""
+
+    methods: tuple[Method, ...]
+    period_s: int
+
+
+def read_window(parameters: Parameters, *, needed: bool) -> TimeWindow:
+    """Reads timerel, timeAt, endTimeAt, timeproperty and lastN.
+
+    Raises:
+        BadInput: ``temporal.relation``, ``temporal.time``, ``temporal.order``, ``time.bad``, ``time.naive``.
+    """
+    last = whole(parameters, "lastN", 0, 1, MOST_LAST)
+    wanted = parameters.get("timeproperty", "observedAt")
+    if wanted not in get_args(TimeProperty):
+        raise BadInput("query.value", name="timeproperty", value=wanted)
+    property_ = cast("TimeProperty", wanted)
+    relation = parameters.get("timerel")
+    if relation is None:
+        if needed or "timeAt" in parameters:
+            raise BadInput("temporal.relation", relation="-")
+        return TimeWindow(last=last, property=property_)
+    if relation not in ("before", "after", "between"):
+        raise BadInput("temporal.relation", relation=relation)
+    at = _time(parameters, "timeAt")
+    if relation == "before":
+        return TimeWindow("before", 0, at, property_, last)
+    if relation == "after":
+        return TimeWindow("after", at, 0, property_, last)
+    end = _time(parameters, "endTimeAt")
+    if end <= at:
+        raise BadInput("temporal.order", start=parameters["timeAt"], end=parameters["endTimeAt"])
+    return TimeWindow("between", at, end, property_, last)
+
+
+def _time(parameters: Parameters, name: str) -> int:
+    text = parameters.get(name)
+    if not text:
+        raise BadInput("temporal.time", name=name)
+    # a plus sign that was not percent-encoded arrives as a blank
+    return instant_us(text.replace(" ", "+"))
+
+
+def read_aggregation(parameters: Parameters) -> Aggregation | None:
+    """Reads aggrMethods and aggrPeriodDuration, None when values are wanted.
+
+    Raises:
+        BadInput: ``temporal.methods``, ``temporal.period``.
+    """
+    if "aggregatedValues" not in options(parameters):
+        return None
+    methods = names(parameters.get("aggrMethods"))
+    if not methods or any(method not in _METHODS for method in methods):
+        raise BadInput("temporal.methods", methods=methods, known=_METHODS)
+    return Aggregation(cast("Any", methods), _period(parameters.get("aggrPeriodDuration", "PT0S")))
+
+
+def _period(text: str) -> int:
+    found = _DURATION.fullmatch(text)
+    parts = {name: value for name, value in found.groupdict().items() if value} if found else {}
+    if not parts:
+        raise BadInput("temporal.period", period=text)
+    return sum(int(value) * _SECONDS[name] for name, value in parts.items())

@@ -151,7 +151,7 @@ class Accounts:
         """
         plain = check_name(name)
         check_new_password(password, plain)
-        user = User(plain, "", roles, divisions, tenant, clearance, language, display, by is not SYSTEM)
+        user = User(plain, "", roles, divisions, tenant, clearance, language, display, by != SYSTEM)
         check_grant(by, _granted(user), self._roles)
         async with self._changing:
             if await self._find(plain):

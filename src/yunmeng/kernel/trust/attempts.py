@@ -41,7 +41,7 @@ class Attempts:
         limits = _limits(name, address)
         kept = {key: await self._load(key) for key in limits}
         now = self._clock()
-        wait = max(each.locked_until for each in kept.values()) - now
+        wait = max((each.locked_until for each in kept.values()), default=now) - now
         if wait > 0:
             raise Unauthenticated("session.locked", seconds=-(-wait // _SECOND))
         for key, each in kept.items():
@@ -56,9 +56,16 @@ class Attempts:
             kept = self._known.pop(key, None)
             if kept and kept.failures >= TRIES_OF_A_NAME:
                 await self._store.drop(ATTEMPTS, "", key)
-        for key in _limits("", address):
-            kept = await self._load(key)
-            kept.failures = max(kept.failures - 1, 0)
+        for key, limit in _limits("", address).items():
+            await self._give_back(key, limit)
+
+    async def _give_back(self, key: str, limit: int) -> None:
+        kept = await self._load(key)
+        kept.failures = max(kept.failures - 1, 0)
+        if kept.locked_until and kept.failures < limit:
+            # It was this very try that had locked the address.
+            kept.locked_until = 0
+            await self._store.drop(ATTEMPTS, "", key)
 
     def _count(self, kept: KeptAttempts, limit: int, now: int) -> None:
         if now - max(kept.last_at, kept.locked_until) > _FORGET_S * _SECOND:
@@ -82,21 +89,25 @@ class Attempts:
 
 def _limits(name: str, address: str) -> dict[str, int]:
     keys = {f"name:{name}": TRIES_OF_A_NAME} if name else {}
-    if address:
-        keys[f"address:{_network(address)}"] = TRIES_OF_AN_ADDRESS
+    network = _network(address)
+    if network:
+        keys[f"address:{network}"] = TRIES_OF_AN_ADDRESS
     return {
         sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]: limit for key, limit in keys.items()
     }
 
 
 def _network(address: str) -> str:
-    """Returns the address, or the /64 that one IPv6 customer gets whole."""
+    """Returns the address, or the /64 that one IPv6 customer gets whole; nothing for this machine itself.
+
+    Behind a proxy on the same machine everybody has its address, and one guesser must not lock them all out.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return parsed.exploded[:19]
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    if parsed.is_loopback:
+        return ""
+    return parsed.exploded[:19] if isinstance(parsed, IPv6Address) else str(parsed)

@@ -21,6 +21,8 @@ _POLICY_FILE = _FOLDER / "policy.cedar"
 _TOKEN = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"|;')
 _BLANK = re.compile(r"(?:\s|//[^\n]*)*")
 _ID = re.compile(r'@id\s*\(\s*"((?:\\.|[^"\\])*)"\s*\)')
+# Cedar numbers policies by their position, which is always the first here.
+_POSITION = re.compile(r"^for policy `\w+`, ")
 _QUOTED = re.compile(r"`([^`]+)`|: (\S+)$")
 _ACTIONS = re.compile(r'^action ((?:"[a-z.]+"(?:, )?)+)', re.MULTILINE)
 
@@ -123,7 +125,7 @@ class Rules:
     def _check(self, rule: "_Rule") -> None:
         found = cedarpy.validate_policies(rule.text, self._schema)
         if not found.validation_passed:
-            reason = found.errors[0].error
+            reason = _POSITION.sub("", found.errors[0].error)
             raise BadInput("policy.bad", file=str(rule.file), line=rule.line_of(reason), reason=reason)
         if not rule.id:
             raise BadInput("policy.unnamed", file=str(rule.file), line=rule.line)

@@ -47,7 +47,7 @@ class Tile:
             return None
         level = _ENTRIES if found[1] == "entries" else int(found[1])
         tile = cls(level, int(re.sub(r"\D", "", found[2])), int(found[3] or TILE_WIDTH))
-        return tile if tile.path == path else None
+        return tile if tile.path == path and 0 < tile.width <= TILE_WIDTH else None
 
 
 def count_at(level: int, size: int) -> int:

@@ -48,7 +48,11 @@ class Role:
         command = (sys.executable, "-m", "yunmeng.node.roles", self.name, *self.arguments)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is the supervisor's; it stops the parts in order
             )
         out = self.process.stdout
         try:

@@ -30,8 +30,8 @@ async def keeper(settings: Settings, stop: asyncio.Event) -> None:
     from yunmeng.node.auditor import Auditor
     from yunmeng.node.parts import connected
 
+    writer = await open_state_writer(settings)
     async with connected(settings) as parts:
-        writer = await open_state_writer(settings)
         keep = Keeper(parts.bus, writer, parts.history, settings)
         auditor = Auditor(parts.bus, parts.folder.path / "audit")
         await keep.start()
@@ -40,7 +40,7 @@ async def keeper(settings: Settings, stop: asyncio.Event) -> None:
         await until(stop, keep.run(), auditor.run())
         await auditor.stop()
         await keep.stop()
-        await writer.close()
+    await writer.close()
 
 
 async def api(settings: Settings, stop: asyncio.Event) -> None:

@@ -128,6 +128,7 @@ class NatsServer:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=self._folder.path,
+            start_new_session=True,
             preexec_fn=(lambda: _die_with(parent)) if sys.platform == "linux" else None,
         )
         if sys.platform != "linux":

@@ -110,6 +110,7 @@ class HistoryServer:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                start_new_session=True,
             )
         self._child = child
         order = Order(folder=str(self._folder), port=self._port, memory=self._memory)

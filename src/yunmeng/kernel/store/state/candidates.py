@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from yunmeng.kernel.model import matches, matches_geo
+from yunmeng.kernel.model import geometries, matches
 from yunmeng.kernel.store.state.plan import Plan
 from yunmeng.kernel.store.state.port import EntityQuery
 
@@ -20,4 +20,4 @@ def accepts(plan: Plan, query: EntityQuery, body: bytes) -> bool:
         return False
     if plan.geo is None or query.geo is None:
         return True
-    return matches_geo(document, plan.geo)
+    return any(map(plan.geo.matches, geometries(document, query.geo.property)))

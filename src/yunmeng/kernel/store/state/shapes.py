@@ -1,7 +1,9 @@
 """Shapes: entities of one tenant with the same types and attributes share one; a store has few, so they fit in memory."""
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from yunmeng.kernel.model import TypeAll, TypeIs, TypeSelection
 
@@ -84,6 +86,27 @@ class Book:
                 self._kept.clear()
             self._kept[key] = found
         return found
+
+
+NAMES = "SELECT attribute, uri, indexed FROM names"
+SHAPES = "SELECT shape, tenant, types, stored, last FROM shapes WHERE shape > ?"
+SCOPES = "SELECT scope, paths FROM scopes"
+INDEXED = 2
+"""The mark of an attribute whose index is whole; 1 is one that grows."""
+
+Rows = Iterable[Sequence[Any]]
+
+
+def take_in(book: Book, names: Rows, shapes: Rows, scopes: Rows) -> None:
+    """Brings the dictionaries up to date with what the store's tables hold."""
+    for number, uri, indexed in names:
+        book.add_name(number, uri, indexed=indexed == INDEXED)
+    book.add_shapes(
+        Shape(n, tenant, tuple(json.loads(types)), frozenset(json.loads(stored)), frozenset(json.loads(last)))
+        for n, tenant, types, stored, last in shapes
+    )
+    for number, paths in scopes:
+        book.scopes[number] = tuple(json.loads(paths))
 
 
 def accepts(selection: TypeSelection, types: tuple[str, ...]) -> bool:

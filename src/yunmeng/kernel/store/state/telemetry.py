@@ -108,6 +108,16 @@ def index_rows(
     return banded, worded
 
 
+def index_rows_of(
+    keys: Sequence[int], numbers: Sequence[float | None], texts: Sequence[str | None], indexed: set[int]
+) -> IndexRows:
+    """Returns the index rows of series' values, of the attributes in ``indexed`` alone."""
+    mask = (1 << _ATTRIBUTE_BITS) - 1
+    chosen = [place for place, key in enumerate(keys) if key & mask in indexed]
+    places = [split_key(keys[place]) for place in chosen]
+    return index_rows(places, [numbers[place] for place in chosen], [texts[place] for place in chosen])
+
+
 def newest(batches: Iterable[ObservationBatch], resolve: Resolve) -> Newest:
     """Returns the newest value of every series that ``resolve`` gives a key for.
 

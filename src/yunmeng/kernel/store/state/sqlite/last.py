@@ -1,7 +1,6 @@
 """The table of last values: one row a series, written only by what is newer; indexed by band where asked for."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import apsw
 import numpy as np
@@ -11,9 +10,8 @@ from yunmeng.kernel.model import ObservationBatch
 from yunmeng.kernel.store.state.ledger import Changes, Ledger
 from yunmeng.kernel.store.state.sqlite.tables import Tables
 from yunmeng.kernel.store.state.telemetry import (
-    IndexRows,
     Newest,
-    index_rows,
+    index_rows_of,
     last_key,
     newest,
     split_key,
@@ -59,7 +57,7 @@ class LastValues:
         if indexed:
             old = places[known & taken].tolist()
             self._tables.drop_index_rows(
-                _rows_of(keys[old], numbers[old], [texts[place] for place in old], indexed)
+                index_rows_of(keys[old].tolist(), numbers[old].tolist(), [texts[place] for place in old], indexed)
             )
         self._write(fresh.pick(taken), indexed)
 
@@ -82,9 +80,8 @@ class LastValues:
         rows = self._tables.all(
             "SELECT key, number, text FROM last WHERE key BETWEEN ? AND ?", low << 20, ((high + 1) << 20) - 1
         )
-        keys = np.array([row[0] for row in rows], np.int64)
-        numbers = np.array([row[1] for row in rows], np.float64)
-        self._tables.add_index_rows(_rows_of(keys, numbers, [row[2] for row in rows], attributes))
+        keys, numbers = [row[0] for row in rows], [row[1] for row in rows]
+        self._tables.add_index_rows(index_rows_of(keys, numbers, [row[2] for row in rows], attributes))
 
     def _load_rows(self, batches: Sequence[ObservationBatch]) -> None:
         missing: dict[str, set[str]] = {}
@@ -134,13 +131,4 @@ class LastValues:
             ),
         )
         if indexed:
-            self._tables.add_index_rows(_rows_of(values.keys, values.numbers, values.texts, indexed))
-
-
-def _rows_of(
-    keys: NDArray[np.int64], numbers: NDArray[np.float64], texts: Sequence[str | None], indexed: set[int]
-) -> IndexRows:
-    wanted = np.isin(keys & ((1 << 20) - 1), np.array(sorted(indexed), np.int64))
-    chosen: list[int] = np.flatnonzero(wanted).tolist()
-    places = [split_key(key) for key in keys[wanted].tolist()]
-    return index_rows(places, cast("list[float | None]", numbers[wanted].tolist()), [texts[i] for i in chosen])
+            self._tables.add_index_rows(index_rows_of(values.keys.tolist(), numbers, values.texts, indexed))

@@ -1,6 +1,5 @@
 """One read-only connection: snapshots, the dictionaries kept in memory, documents with their last values."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from yunmeng.kernel.store.state.facets import Box
 from yunmeng.kernel.store.state.merge import Last, merge
 from yunmeng.kernel.store.state.plan import Sql, within
 from yunmeng.kernel.store.state.port import Record
-from yunmeng.kernel.store.state.shapes import Book, Shape, count_types
+from yunmeng.kernel.store.state.shapes import NAMES, SCOPES, SHAPES, Book, Shape, count_types, take_in
 from yunmeng.kernel.store.state.sqlite.schema import explained, open_for_reading
 from yunmeng.kernel.store.state.telemetry import last_key, last_keys
 from yunmeng.kernel.trust import Reach
@@ -56,16 +55,8 @@ def whole_numbers(numbers: Sequence[int]) -> object:
 
 def read_book(connection: apsw.Connection, book: Book) -> None:
     """Brings the dictionaries up to date; what they hold already stays."""
-    for number, uri, indexed in _all(connection, "SELECT attribute, uri, indexed FROM names"):
-        book.add_name(number, uri, indexed=indexed == 2)
     newest = max(book.shapes, default=0)
-    rows = _all(connection, "SELECT shape, tenant, types, stored, last FROM shapes WHERE shape > ?", (newest,))
-    book.add_shapes(
-        Shape(n, tenant, tuple(json.loads(types)), frozenset(json.loads(stored)), frozenset(json.loads(last)))
-        for n, tenant, types, stored, last in rows
-    )
-    for number, paths in _all(connection, "SELECT scope, paths FROM scopes"):
-        book.scopes[number] = tuple(json.loads(paths))
+    take_in(book, _all(connection, NAMES), _all(connection, SHAPES, (newest,)), _all(connection, SCOPES))
 
 
 def _all(connection: apsw.Connection, sql: str, parameters: Sequence[object] = ()) -> list[Row]:

@@ -92,10 +92,14 @@ def _attribute(instances: list[Document], view: _View) -> Any:
             return _simplified(instances[0], view)
         values = {instance.get("datasetId", "@none"): _simplified(instance, view) for instance in instances}
         return {"dataset": values}
-    shape = _concise if view.concise else _normalized
     if len(instances) == 1:
-        return shape(instances[0], view)
-    return [shape(instance, view) for instance in instances]
+        shown = _normalized(instances[0], view)
+        return _concise(shown) if view.concise else shown
+    several = [_normalized(instance, view) for instance in instances]
+    if view.concise:
+        for shown in several:
+            shown.pop("type", None)
+    return several
 
 
 def _normalized(instance: Document, view: _View) -> dict[str, Any]:
@@ -115,8 +119,7 @@ def _normalized(instance: Document, view: _View) -> dict[str, Any]:
     return shown
 
 
-def _concise(instance: Document, view: _View) -> Any:
-    shown = _normalized(instance, view)
+def _concise(shown: dict[str, Any]) -> Any:
     kind = shown.pop("type", "Property")
     if len(shown) == 1 and "value" in shown:
         value = shown["value"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from yunmeng.kernel.trust import Accounts
+from yunmeng.kernel.trust import SYSTEM, Accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +15,8 @@ class DemoUser:
     about_zh: str
     about_en: str
 
-    @property
-    def password(self) -> str:
-        """What the demo prints."""
-        return f"{self.name}-Yunmeng2026"
 
+DEMO_PASSWORD = "Jianghan-Plain-2026"  # noqa: S105  (printed by the demo, and valid nowhere else)
 
 DEMO_USERS = (
     DemoUser("admin", ("administrator",), "420000", "省级管理员", "administrator of the province"),
@@ -34,4 +31,6 @@ async def make_users(accounts: Accounts) -> None:
     known = {account.name for account in await accounts.accounts()}
     for user in DEMO_USERS:
         if user.name not in known:
-            await accounts.create(user.name, user.password, roles=user.roles, divisions=(user.division,))
+            await accounts.create(
+                user.name, DEMO_PASSWORD, by=SYSTEM, roles=user.roles, divisions=(user.division,)
+            )

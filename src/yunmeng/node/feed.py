@@ -38,19 +38,18 @@ class Feed:
         self._terms = {swarm.fleet.type: _terms(library.type(swarm.fleet.type)) for swarm in self._swarms}
 
     async def provision(self) -> None:
-        """Makes the facilities, and on a first start the last day of their observations."""
-        fresh = await self._history.count() < 10_000
+        """Makes the facilities."""
         bodies = [body for swarm in self._swarms for body in swarm.bodies()]
         await upsert(self._bus, await upserts(bodies))
-        if fresh:
-            await self._past()
 
     async def run(self) -> None:
-        """Publishes for ever."""
+        """Publishes for ever; on a first start the last day is filled in beside."""
         if self._speed > 0:
-            await asyncio.gather(*(self._live(swarm) for swarm in self._swarms))
+            await asyncio.gather(self._past(), *(self._live(swarm) for swarm in self._swarms))
 
     async def _past(self) -> None:
+        if await self._history.count() > 50_000:
+            return
         now = now_us()
         times = range(now - _PAST_H * _HOUR_US, now, _STEP_US)
         for at in times:

@@ -45,6 +45,10 @@ class KeeperRecords:
         """Drops a record; returns after the commit."""
         await self._ask(RecordsRequest(drops=((kind, tenant, id),)))
 
+    async def all(self, kind: str, tenant: str) -> list[bytes]:
+        """Returns every record of a kind, ordered by id."""
+        return [record.body for record in await self._state.records(kind, tenant)]
+
     async def _ask(self, request: RecordsRequest) -> None:
         await self._bus.request(RECORDS, msgspec.msgpack.encode(request), SERVICE)
 
@@ -66,7 +70,7 @@ class Parts:
 
     def accounts(self) -> Accounts:
         """The people and services that may sign in."""
-        return Accounts(self.records, session_hours=self.settings.trust.session_hours)
+        return Accounts(self.records, self.settings.trust.session_hours)
 
 
 @asynccontextmanager
@@ -99,7 +103,7 @@ async def services(parts: Parts) -> Services:
         state=parts.state,
         history=parts.history,
         objects=objects,
-        policy=Policy(parts.settings.node.division),
+        policy=Policy(parts.settings.node.division, parts.folder.path / "policies"),
         accounts=parts.accounts(),
         contexts=ContextLibrary(parts.settings.contexts),
         types=type_library(),

@@ -64,7 +64,8 @@ async def api(settings: Settings, stop: asyncio.Event) -> None:
         )
         serving = asyncio.create_task(server.serve())
         ready()
-        await until(stop, serving)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         server.stop()
         with suppress(TimeoutError):
             await asyncio.wait_for(serving, 5)

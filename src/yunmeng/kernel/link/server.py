@@ -129,6 +129,7 @@ class NatsServer:
             stderr=asyncio.subprocess.DEVNULL,
             cwd=self._folder.path,
             start_new_session=True,
+            env={"GOMEMLIMIT": "64MiB"} | os.environ,
             preexec_fn=(lambda: _die_with(parent)) if sys.platform == "linux" else None,
         )
         if sys.platform != "linux":

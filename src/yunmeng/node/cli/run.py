@@ -69,16 +69,15 @@ def _greet(settings: Settings, url: str, password: str | None, *, demo: bool) ->
         f"[bold cyan]{url}[/]",
     ]
     if demo:
-        from yunmeng.node.demo import DEMO_USERS
+        from yunmeng.node.demo import DEMO_PASSWORD, DEMO_USERS
 
-        lines.append("[dim]演示账号 demo users (password 口令 = name 用户名 + “-Yunmeng2026”):[/]")
+        lines.append(f"[dim]演示账号 demo users, 口令 password[/] [bold yellow]{DEMO_PASSWORD}[/]")
         lines += [f"  [bold]{user.name:<16}[/][dim]{user.about_zh} {user.about_en}[/]" for user in DEMO_USERS]
         lines.append("[dim]数据均为合成，并已标注。All live data is synthetic, and says so.[/]")
     elif password:
         lines.append(f"[bold]admin[/] / [bold yellow]{password}[/]")
-        lines.append(
-            "[dim]一次性管理员口令，首次登录须修改。One-time password; it must be changed at the first sign-in.[/]"
-        )
+        lines.append("[dim]一次性口令，首次登录须修改[/]")
+        lines.append("[dim]one-time password, to be changed at the first sign-in[/]")
     lines.append("[dim]Ctrl-C 停止 stops the node[/]")
     out.print(Panel("\n".join(lines), title="云梦 Yunmeng", expand=False, border_style="cyan"))
 

@@ -164,3 +164,27 @@ def test_a_session_keeps_its_temporary_table(shared: HistoryServer) -> None:
         http.post("/", params=mine, content="INSERT INTO s VALUES (1)").raise_for_status()
         assert http.post("/", params=mine, content="SELECT n FROM s").text == "1\n"
         assert http.post("/", content="SELECT n FROM s").status_code == 404
+
+
+def test_a_setting_never_reaches_the_next_query(shared: HistoryServer) -> None:
+    ask = "SELECT getSetting('max_block_size')"
+    with httpx.Client(base_url=shared.url, auth=("default", shared.password), trust_env=False) as http:
+        usual = http.post("/", content=ask).text
+        for size in ("123", "456", "123"):
+            assert http.post("/", params={"max_block_size": size}, content=ask).text == f"{size}\n"
+            assert http.post("/", content=ask).text == usual
+        assert (
+            http.post("/", params={"database": "system"}, content="SELECT currentDatabase()").text
+            == "system\n"
+        )
+        assert http.post("/", content="SELECT currentDatabase()").text == "default\n"
+
+
+def test_a_broken_body_is_refused_and_the_connection_goes_on(shared: HistoryServer) -> None:
+    with httpx.Client(base_url=shared.url, auth=("default", shared.password), trust_env=False) as http:
+        torn = http.post("/", content=b"no gzip" * 1000, headers={"Content-Encoding": "gzip"})
+        unknown = http.post("/", content=b"x" * 3_000_000, headers={"Content-Encoding": "snappy"})
+        assert (torn.status_code, unknown.status_code) == (500, 501)
+        assert http.post("/", content="SELECT 1").text == "1\n"
+    stranger = httpx.post(shared.url, content=b"x" * 3_000_000, auth=("default", "guess"), trust_env=False)
+    assert stranger.status_code == 403

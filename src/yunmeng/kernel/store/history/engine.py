@@ -65,9 +65,11 @@ class Connection:
             assignments = ", ".join(f"{_name(key)} = {_value(text)}" for key, text in settings.items())
             self.query(f"SET {assignments}", "Null", {})
 
-    def use(self, database: str) -> None:
-        """Makes a database the current one."""
-        self.query(f"USE `{database.replace('`', '``')}`", "Null", {})
+    def prepare(self, database: str, settings: Settings) -> None:
+        """Makes a database (if one is named) the current one, and sets settings."""
+        if database:
+            self.query(f"USE `{database.replace('`', '``')}`", "Null", {})
+        self.set(settings)
 
     def query(self, sql: str, format: str, parameters: Mapping[str, str]) -> Answer:
         """Runs one statement; ``parameters`` fill its ``{name:Type}`` places."""

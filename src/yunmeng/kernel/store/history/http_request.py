@@ -131,7 +131,12 @@ def _chunked(stream: BinaryIO) -> Iterator[bytes]:
 def _inflate(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     expand = _decompressor(encoding)
     for piece in raw:
-        text = expand(piece)
+        try:
+            text = expand(piece)
+        except (zlib.error, RuntimeError) as cause:
+            raise EngineError(
+                f"Code: 354. DB::Exception: {encoding}: {cause}. (ZLIB_INFLATE_FAILED)"
+            ) from cause
         if text:
             yield text
 

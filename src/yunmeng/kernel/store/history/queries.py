@@ -87,15 +87,19 @@ def aggregate(query: TemporalQuery, methods: Sequence[Method], period_s: int) ->
         origin = made.whole("origin", query.start)
     else:
         origin = f"(SELECT min({moment}) FROM {TABLE} WHERE {where})"
-    newest = f"LIMIT {made.whole('last', query.last)} BY entity, attribute" if query.last else ""
+    # a key that the query fixes need not be hashed row by row
+    who = made.text("entity", query.entities[0]) if len(query.entities) == 1 else "entity"
+    what = made.text("attribute", query.attributes[0]) if len(query.attributes) == 1 else "attribute"
+    newest = f"LIMIT {made.whole('last', query.last)} BY who, what" if query.last else ""
     made.sql = f"""
 SELECT * FROM (
-    SELECT entity, attribute, {origin} AS origin, {_bucket(made, moment, "origin", period_s)} AS bucket,
+    SELECT {who} AS who, {what} AS what, {origin} AS origin,
+           {_bucket(made, moment, "origin", period_s)} AS bucket,
            min({moment}), max({moment}), {", ".join(_METHODS[method] for method in methods)}
     FROM {TABLE} WHERE {where}
-    GROUP BY entity, attribute, bucket
-    ORDER BY entity, attribute, bucket DESC {newest}
-) ORDER BY entity, attribute, bucket"""
+    GROUP BY who, what, bucket HAVING count() > 0
+    ORDER BY who, what, bucket DESC {newest}
+) ORDER BY who, what, bucket"""
     return made
 
 

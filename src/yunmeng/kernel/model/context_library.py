@@ -5,15 +5,17 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 
 from yunmeng.kernel.base import BadInput, Unavailable
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import core_document, core_version
 from yunmeng.kernel.model.json_values import is_array, is_object
+
+if TYPE_CHECKING:
+    from httpx import AsyncClient
 
 _LINK = re.compile(r"<([^<>]+)>((?:\s*;\s*[^;,]+)*)")
 _CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
@@ -33,7 +35,7 @@ class ContextLibrary:
         self._timeout_s = timeout_s
         self._documents: dict[str, dict[str, Any]] = {}
         self._contexts: OrderedDict[str | bytes, Context] = OrderedDict()
-        self._client: httpx.AsyncClient | None = None
+        self._client: AsyncClient | None = None
         self.core = Context((), ())
 
     async def resolve(self, member: ContextMember | None = None, link_header: str | None = None) -> Context:
@@ -131,24 +133,30 @@ class ContextLibrary:
         return document
 
     async def _download(self, url: str) -> bytes:
+        # the first fetch pays for the client's import, not the start of every process
+        import httpx
+
         if not url.startswith(("http://", "https://")):
             raise BadInput("context.invalid", reason=f"{url[:200]} is no http URL")
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=True, max_redirects=5)
-        accept = {"accept": "application/ld+json, application/json;q=0.9, */*;q=0.1"}
-        body = bytearray()
         try:
-            async with self._client.stream("GET", url, headers=accept) as answer:
-                answer.raise_for_status()
-                async for chunk in answer.aiter_bytes():
-                    body += chunk
-                    if len(body) > _MOST_BYTES:
-                        raise Unavailable("context.unavailable", url=url, reason="larger than 1 MiB")
+            return await _body(self._client, url)
         except (httpx.HTTPError, httpx.InvalidURL) as cause:
-            raise Unavailable(
-                "context.unavailable", url=url, reason=str(cause) or type(cause).__name__
-            ) from cause
-        return bytes(body)
+            reason = str(cause) or type(cause).__name__
+            raise Unavailable("context.unavailable", url=url, reason=reason) from cause
+
+
+async def _body(client: "AsyncClient", url: str) -> bytes:
+    body = bytearray()
+    accept = {"accept": "application/ld+json, application/json;q=0.9, */*;q=0.1"}
+    async with client.stream("GET", url, headers=accept) as answer:
+        answer.raise_for_status()
+        async for chunk in answer.aiter_bytes():
+            body += chunk
+            if len(body) > _MOST_BYTES:
+                raise Unavailable("context.unavailable", url=url, reason="larger than 1 MiB")
+    return bytes(body)
 
 
 @lru_cache(maxsize=256)

@@ -199,6 +199,8 @@ def _instance(mode: _Mode, name: str, body: dict[str, Any]) -> Document:
                 instance[key] = NULL
             else:
                 instance[key] = _VALUE_CHECKS[kind](mode, name, value)
+        elif key == "type":
+            continue
         elif key in INSTANCE_MEMBERS:
             _member(mode, instance, name, key, value)
         elif key not in _IGNORED:
@@ -217,7 +219,7 @@ def _infer(body: dict[str, Any]) -> str:
 
 
 def _member(mode: _Mode, instance: Document, name: str, key: str, value: object) -> None:
-    if key == "type" or key in TIMES:
+    if key in TIMES:
         return
     if value == NULL and mode.nulls and key in ("observedAt", "unitCode"):
         instance[key] = NULL

@@ -11,7 +11,7 @@ from yunmeng.kernel.model.json_values import is_array, is_object
 
 def looks_like_geometry(value: object) -> bool:
     """Says whether a value claims to be a GeoJSON geometry."""
-    return is_object(value) and "coordinates" in value and _kind(value) in GEOMETRIES
+    return isinstance(value, dict) and "coordinates" in value and _kind(value) in GEOMETRIES  # pyright: ignore[reportUnknownArgumentType]
 
 
 def check_geometry(name: str, value: object) -> dict[str, object]:

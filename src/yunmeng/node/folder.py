@@ -60,6 +60,7 @@ class DataFolder:
         except OSError as cause:
             raise Unavailable("node.unwritable", path=self.path, reason=cause.strerror) from cause
         self._check_mark()
+        self._endpoints.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Gives the lock back; the endpoints are gone with it."""

@@ -1,12 +1,15 @@
 """The kernel's parts as a process of a running node opens them."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
-from yunmeng.kernel.base import Settings, packages
+from yunmeng.kernel.base import Settings, Unavailable, packages
 from yunmeng.kernel.keeper import RECORDS, RecordPut, RecordsRequest
 from yunmeng.kernel.link import Bus, NatsBus
 from yunmeng.kernel.model import ContextLibrary, TypeLibrary, load_types
@@ -21,6 +24,8 @@ from yunmeng.kernel.store import (
 )
 from yunmeng.kernel.trust import Accounts, Policy, Principal
 from yunmeng.node.folder import DataFolder
+
+_Part = TypeVar("_Part")
 
 SERVICE = Principal("urn:yunmeng:service:node", kind="service", roles=("service",))
 
@@ -74,19 +79,33 @@ class Parts:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Parts]:
-    """Opens bus, state (reading) and history of the running node whose folder the settings name."""
+async def connected(settings: Settings, patience_s: float = 0.0) -> AsyncIterator[Parts]:
+    """Opens bus, state (reading) and history of the running node whose folder the settings name.
+
+    With patience it waits for a node that is just starting: its processes start side by side.
+    """
     folder = DataFolder(settings.node.data)
-    endpoints = folder.endpoints()
+    endpoints = await _patiently(lambda: asyncio.to_thread(folder.endpoints), patience_s)
     bus = await NatsBus.connect(endpoints.bus_url, endpoints.bus_token)
-    state = await open_state_reader(settings)
-    history = open_history(settings)
+    state = await _patiently(lambda: open_state_reader(settings), patience_s)
+    history = await _patiently(lambda: asyncio.to_thread(open_history, settings), patience_s)
     try:
         yield Parts(settings, folder, bus, state, history)
     finally:
         await history.close()
         await state.close()
         await bus.close()
+
+
+async def _patiently(open_: Callable[[], Awaitable[_Part]], patience_s: float) -> _Part:
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return await open_()
+        except Unavailable:
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(0.02)
 
 
 def type_library() -> TypeLibrary:

@@ -15,6 +15,7 @@ from yunmeng.kernel.base import Settings, load_settings
 from yunmeng.node.cli.options import NodeOptions, node_options
 
 _PR_SET_PDEATHSIG = 1
+PATIENCE_S = 60.0
 
 
 def ready() -> None:
@@ -31,7 +32,7 @@ async def keeper(settings: Settings, stop: asyncio.Event) -> None:
     from yunmeng.node.parts import connected
 
     writer = await open_state_writer(settings)
-    async with connected(settings) as parts:
+    async with connected(settings, PATIENCE_S) as parts:
         keep = Keeper(parts.bus, writer, parts.history, settings)
         auditor = Auditor(parts.bus, parts.folder.path / "audit")
         await keep.start()
@@ -52,7 +53,7 @@ async def api(settings: Settings, stop: asyncio.Event) -> None:
     from yunmeng.node.parts import connected, services
     from yunmeng.node.routes import all_routes, pages
 
-    async with connected(settings) as parts:
+    async with connected(settings, PATIENCE_S) as parts:
         app = create_app(await services(parts), all_routes(), pages(settings))
         server = Server(
             app,
@@ -77,7 +78,7 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
     from yunmeng.kernel.serve import Notifier
     from yunmeng.node.parts import connected, services
 
-    async with connected(settings) as parts:
+    async with connected(settings, PATIENCE_S) as parts:
         shared = await services(parts)
         notifier = Notifier(shared)
         jobs = JobRunner(parts.bus, parts.state, settings)
@@ -94,7 +95,7 @@ async def feed(settings: Settings, stop: asyncio.Event) -> None:
     from yunmeng.node.feed import Feed
     from yunmeng.node.parts import connected
 
-    async with connected(settings) as parts:
+    async with connected(settings, PATIENCE_S) as parts:
         feeder = Feed(parts.bus, parts.history, settings)
         await feeder.provision()
         ready()

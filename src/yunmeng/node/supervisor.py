@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from yunmeng.kernel.base import Settings, Unavailable
+from yunmeng.kernel.base import Settings, Unavailable, YunmengError
 from yunmeng.kernel.link import NatsServer
 from yunmeng.kernel.store import HistoryServer
 from yunmeng.node.folder import DataFolder, Endpoints
@@ -24,13 +24,12 @@ class Node:
 
     settings: Settings
     folder: DataFolder
-    endpoints: Endpoints
     roles: list[Role] = field(default_factory=list[Role])
 
     @property
     def url(self) -> str:
         """Where people reach it."""
-        return self.endpoints.http_url
+        return _http_url(self.settings)
 
 
 def check_port_free(host: str, port: int) -> None:
@@ -53,43 +52,55 @@ async def running(
     folder.open()
     async with AsyncExitStack() as stack:
         stack.callback(folder.close)
-        endpoints = await _start_servers(settings, folder, stack, progress)
-        folder.write_endpoints(endpoints)
-        node = Node(settings, folder, endpoints)
-        for name in ("keeper", *["api"] * settings.http.workers, "worker"):
-            await start_role(node, name, arguments, stack, progress)
+        node = Node(settings, folder)
+        names = ("keeper", *["api"] * settings.http.workers, "worker")
+        progress("servers")
+        # side by side: a role is still importing while the servers come up, and waits for them
+        await gathered(
+            _start_servers(settings, folder, stack),
+            *(start_role(node, name, arguments, stack) for name in names),
+        )
         yield node
 
 
-async def start_role(
-    node: Node, name: str, arguments: tuple[str, ...], stack: AsyncExitStack, progress: Progress
-) -> None:
+async def start_role(node: Node, name: str, arguments: tuple[str, ...], stack: AsyncExitStack) -> None:
     """Starts one more process of the node; it stops with the stack."""
-    progress(name)
     role = Role(name, arguments, node.folder.logs / f"{name}.log")
     stack.push_async_callback(role.stop)
-    await role.start()
     node.roles.append(role)
+    await role.start()
 
 
-async def _start_servers(
-    settings: Settings, folder: DataFolder, stack: AsyncExitStack, progress: Progress
-) -> Endpoints:
+async def gathered(*starts: Coroutine[None, None, None]) -> None:
+    """Runs the starts side by side; the first that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for start in starts:
+                group.create_task(start)
+    except* YunmengError as failed:
+        raise failed.exceptions[0] from failed
+
+
+async def _start_servers(settings: Settings, folder: DataFolder, stack: AsyncExitStack) -> None:
     """Starts the servers that the settings do not place elsewhere."""
-    starting: list[asyncio.Task[None]] = []
+    starting: list[Coroutine[None, None, None]] = []
     bus = NatsServer(folder.path / "bus", port=settings.bus.port, sync=settings.bus.sync)
     if not settings.bus.url:
-        progress("bus")
         stack.push_async_callback(bus.stop)
-        starting.append(asyncio.create_task(bus.start()))
+        starting.append(bus.start())
     if settings.history.engine == "chdb":
-        progress("history")
         history = HistoryServer(folder.path / "history", port=settings.history.port)
         stack.push_async_callback(history.stop)
-        starting.append(asyncio.create_task(history.start()))
-    await asyncio.gather(*starting)
-    return Endpoints(
-        bus_url=settings.bus.url or bus.url,
-        bus_token=settings.bus.token.reveal() or bus.token,
-        http_url=f"http://{settings.http.host}:{settings.http.port}",
+        starting.append(history.start())
+    await gathered(*starting)
+    folder.write_endpoints(
+        Endpoints(
+            bus_url=settings.bus.url or bus.url,
+            bus_token=settings.bus.token.reveal() or bus.token,
+            http_url=_http_url(settings),
+        )
     )
+
+
+def _http_url(settings: Settings) -> str:
+    return f"http://{settings.http.host}:{settings.http.port}"

@@ -56,7 +56,8 @@ async def _serve(options: NodeOptions, *, demo: bool) -> None:
             node: Node = await stack.enter_async_context(running(settings, arguments, say))
             password = await seed(settings, demo=demo, progress=say)
             if demo:
-                await start_role(node, "feed", arguments, stack, say)
+                say("feed")
+                await start_role(node, "feed", arguments, stack)
         _greet(settings, node.url, password, demo=demo)
         await stop.wait()
         err.print(label("node.stopping", options.language))

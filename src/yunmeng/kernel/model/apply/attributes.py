@@ -19,10 +19,11 @@ def append(operation: Append, draft: Draft) -> None:
     """Adds attributes, types and scopes; what exists is replaced, or kept without ``overwrite`` (§5.6.3)."""
     fragment = operation.fragment
     draft.add_types(fragment.get("type", []))
-    if "scope" in fragment:
-        scopes: list[str] = fragment["scope"]
-        kept: list[str] = [] if operation.overwrite else draft.document.get("scope", [])
-        draft.set_scopes(list(dict.fromkeys((*kept, *scopes))))
+    scopes: list[str] = fragment.get("scope", [])
+    if scopes and operation.overwrite:
+        draft.set_scopes(scopes)
+    elif scopes and scopes != [NULL]:
+        draft.set_scopes(list(dict.fromkeys((*draft.document.get("scope", ()), *scopes))))
     for attribute, instances in attributes_of(fragment):
         for instance in instances:
             if not operation.overwrite and draft.find(attribute, dataset_of(instance)) is not None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 
 from yunmeng.kernel.link import Bus, Consumer, Message
-from yunmeng.kernel.serve import decode_events
 from yunmeng.kernel.trust import AuditEvent, AuditLog
 
 POSITION = "position"
+
+_decode = msgspec.msgpack.Decoder(tuple[AuditEvent, ...]).decode
 
 
 class Auditor:
@@ -57,5 +58,5 @@ def _events(messages: Sequence[Message], written: int) -> list[AuditEvent]:
         msgspec.structs.replace(event, facts={**event.facts, POSITION: str(message.position)})
         for message in messages
         if message.position > written
-        for event in decode_events(message.data)
+        for event in _decode(message.data)
     ]

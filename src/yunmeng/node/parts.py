@@ -12,17 +12,14 @@ import msgspec
 from yunmeng.kernel.base import Settings, Unavailable, packages
 from yunmeng.kernel.keeper import RECORDS, RecordPut, RecordsRequest
 from yunmeng.kernel.link import Bus, NatsBus
-from yunmeng.kernel.model import ContextLibrary, TypeLibrary, load_types
-from yunmeng.kernel.serve import Services
+from yunmeng.kernel.model import TypeLibrary, load_types
 from yunmeng.kernel.store import (
     History,
-    Objects,
     StateReader,
     open_history,
-    open_objects,
     open_state_reader,
 )
-from yunmeng.kernel.trust import Accounts, Policy, Principal
+from yunmeng.kernel.trust import Accounts, Principal
 from yunmeng.node.folder import DataFolder
 
 _Part = TypeVar("_Part")
@@ -111,19 +108,3 @@ async def _patiently(open_: Callable[[], Awaitable[_Part]], patience_s: float) -
 def type_library() -> TypeLibrary:
     """Returns the entity types of the kernel and of every package."""
     return load_types([package.folder for package in packages()])
-
-
-async def services(parts: Parts) -> Services:
-    """Returns what the HTTP handlers use."""
-    objects: Objects = open_objects(parts.settings)
-    return Services(
-        settings=parts.settings,
-        bus=parts.bus,
-        state=parts.state,
-        history=parts.history,
-        objects=objects,
-        policy=Policy(parts.settings.node.division, parts.folder.path / "policies"),
-        accounts=parts.accounts(),
-        contexts=ContextLibrary(parts.settings.contexts),
-        types=type_library(),
-    )

@@ -50,11 +50,12 @@ async def api(settings: Settings, stop: asyncio.Event) -> None:
     from granian.server.embed import Server
 
     from yunmeng.kernel.serve import create_app
-    from yunmeng.node.parts import connected, services
+    from yunmeng.node.parts import connected
     from yunmeng.node.routes import all_routes, pages
+    from yunmeng.node.serving import services
 
     async with connected(settings, PATIENCE_S) as parts:
-        app = create_app(await services(parts), all_routes(), pages(settings))
+        app = create_app(services(parts), all_routes(), pages(settings))
         server = Server(
             app,
             address=settings.http.host,
@@ -76,10 +77,11 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
     """Notifications to subscribers, and jobs."""
     from yunmeng.kernel.compute import JobRunner
     from yunmeng.kernel.serve import Notifier
-    from yunmeng.node.parts import connected, services
+    from yunmeng.node.parts import connected
+    from yunmeng.node.serving import services
 
     async with connected(settings, PATIENCE_S) as parts:
-        shared = await services(parts)
+        shared = services(parts)
         notifier = Notifier(shared)
         jobs = JobRunner(parts.bus, parts.state, settings)
         await notifier.start()
@@ -138,7 +140,7 @@ async def play(role: str, settings: Settings) -> None:
 
 async def _stop_when_orphaned(stop: asyncio.Event) -> None:
     parent = os.getppid()
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110  (nobody tells when a parent dies)
         await asyncio.sleep(2.0)
     stop.set()
 

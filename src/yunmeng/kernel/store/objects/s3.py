@@ -30,6 +30,7 @@ class S3Objects:
         access_key: str = "",
         secret_key: str = "",
         prefix: str = "",
+        retries: int = 3,
     ) -> None:
         try:
             import obstore
@@ -46,7 +47,10 @@ class S3Objects:
         }
         config: Any = {name: value for name, value in given.items() if value}
         plain: Any = {"allow_http": endpoint.startswith("http://")}
-        self._store: Any = S3Store(bucket, prefix=prefix or None, client_options=plain, **config)
+        retry: Any = {"max_retries": retries}
+        self._store: Any = S3Store(
+            bucket, prefix=prefix or None, client_options=plain, retry_config=retry, **config
+        )
 
     async def put(self, key: str, data: bytes, media_type: str = _OCTETS) -> ObjectInfo:
         """Stores the object whole or not at all, replacing one of the same key."""

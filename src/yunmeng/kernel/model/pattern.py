@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from yunmeng.kernel.base import BadInput
 
-_MOST = 500
+_MOST = 2_000
 _UNBOUNDED = re.compile(r"[*+]|\{\d*,\d*\}")
 
 
@@ -13,10 +13,10 @@ _UNBOUNDED = re.compile(r"[*+]|\{\d*,\d*\}")
 def check_pattern(text: str) -> re.Pattern[str]:
     """Returns the compiled pattern; it matches anywhere unless anchored.
 
-    Raises ``BadInput("pattern.bad")`` when it does not compile, is longer than 500 characters, refers back,
+    Raises ``BadInput("pattern.bad")`` when it does not compile, is longer than 2,000 characters, refers back,
     or repeats a group that itself repeats or branches (which can take time without end).
     """
-    if len(text) > _MOST or re.search(r"\\[1-9]|\(\?", text) or _repeats_repetition(text):
+    if len(text) > _MOST or re.search(r"\\[1-9]|\(\?(?!:)", text) or _repeats_repetition(text):
         raise BadInput("pattern.bad", pattern=text[:_MOST])
     try:
         return re.compile(text)

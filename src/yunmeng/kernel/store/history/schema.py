@@ -7,13 +7,14 @@ VERSIONS = "history_versions"
 # A replay finds its block among this many newest ones; the keeper replays seconds, not days.
 _WINDOW = 10_000
 
-# entity is a dictionary too: rows are sorted by it, so a granule has few; aggregates run a fifth faster
+# entity is a dictionary too: rows are sorted by it, so a granule has few; aggregates run a fifth faster.
+# Delta under ZSTD beats DoubleDelta by a fifth where clocks jitter (5.5 against 6.9 bytes a row).
 POINTS = f"""
 CREATE TABLE IF NOT EXISTS {TABLE} (
     tenant LowCardinality(String),
     attribute LowCardinality(String),
     entity LowCardinality(String),
-    at DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     timed Bool,
     dataset_id LowCardinality(String),
     type LowCardinality(String),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -76,7 +76,7 @@ class Parts:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, patience_s: float = 0.0) -> AsyncIterator[Parts]:
+async def connected(settings: Settings, patience_s: float = 0.0) -> AsyncGenerator[Parts]:
     """Opens bus, state (reading) and history of the running node whose folder the settings name.
 
     With patience it waits for a node that is just starting: its processes start side by side.

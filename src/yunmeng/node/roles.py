@@ -6,10 +6,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
-import rich_click as click
+import click
 
 from yunmeng.kernel.base import Settings, load_settings
 from yunmeng.node.cli.options import NodeOptions, node_options
@@ -158,7 +158,7 @@ def main(options: NodeOptions, role: str) -> None:
     _run(play(role, settings))
 
 
-def _run(work: "asyncio.coroutines.Coroutine[None, None, None]") -> None:
+def _run(work: Coroutine[None, None, None]) -> None:
     if sys.platform == "win32":
         asyncio.run(work)
     else:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 
-from yunmeng.kernel.base import Settings, Unavailable, YunmengError
+from yunmeng.kernel.base import BadInput, Settings, Unavailable, YunmengError
 from yunmeng.kernel.link import NatsServer
 from yunmeng.kernel.store import HistoryServer
 from yunmeng.node.folder import DataFolder, Endpoints
@@ -45,8 +46,10 @@ def check_port_free(host: str, port: int) -> None:
 @asynccontextmanager
 async def running(
     settings: Settings, arguments: tuple[str, ...], progress: Progress = lambda part: None
-) -> AsyncIterator[Node]:
+) -> AsyncGenerator[Node]:
     """Starts a node and stops it at the end; ``arguments`` hand the settings on to its processes."""
+    if not settings.trust.sign_in and not ip_address(settings.http.host).is_loopback:
+        raise BadInput("node.open-host", host=settings.http.host)
     check_port_free(settings.http.host, settings.http.port)
     folder = DataFolder(settings.node.data)
     folder.open()

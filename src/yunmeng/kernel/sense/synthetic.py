@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -202,7 +202,7 @@ def _points(home: Division, count: int, rng: np.random.Generator) -> list[tuple[
     from shapely import Point, box
 
     shape = _shapes().get(home.code, box(home.lon - 0.02, home.lat - 0.02, home.lon + 0.02, home.lat + 0.02))
-    west, south, east, north = shape.bounds
+    west, south, east, north = cast("tuple[float, float, float, float]", shape.bounds)
     found: list[tuple[float, float]] = []
     while len(found) < count:
         lon, lat = float(rng.uniform(west, east)), float(rng.uniform(south, north))

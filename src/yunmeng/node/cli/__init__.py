@@ -1,26 +1,31 @@
 """The command line: ``yunmeng --help``."""
 
+import os
 import sys
+import tempfile
+import traceback
 
-import rich_click as click
+import click
+from rich_click import RichGroup, rich_click
 
 from yunmeng import __version__
-from yunmeng.kernel.base import YunmengError
+from yunmeng.kernel.base import Broken, YunmengError
 from yunmeng.node.cli import data, governance, run, settings
 from yunmeng.node.cli.output import report
 
-click.rich_click.GROUP_ARGUMENTS_OPTIONS = True
-click.rich_click.COMMAND_GROUPS = {
+rich_click.GROUP_ARGUMENTS_OPTIONS = True
+rich_click.COMMAND_GROUPS = {
     "yunmeng": [
-        {"name": "Run a node 运行", "commands": ["demo", "up", "status"]},
+        {"name": "Run a node 运行", "commands": ["demo", "up", "broker", "status"]},
         {"name": "Plan 规划", "commands": ["plan", "divisions", "packages"]},
         {"name": "Data 数据", "commands": ["entities", "quarantine", "jobs", "audit"]},
         {"name": "Settings 设置", "commands": ["config"]},
     ]
 }
+_OUR_FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("yunmeng", cls=RichGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="yunmeng")
 def cli() -> None:
     """Yunmeng 云梦: sense 感, transport 传, store 存, compute 算, serve 用, as one system."""
@@ -32,14 +37,40 @@ for module in (run, governance, data, settings):
 
 
 def main() -> None:
-    """Runs the command line; an error is told in both languages and ends with status 1."""
+    """Runs the command line and ends the process.
+
+    Status 1 is an error that says its way out in both languages, 2 a wrong use of a command or an audit log
+    that was altered, 70 a fault of ours whose traceback is kept in a file, 130 an interruption.
+    """
+    sys.exit(_status())
+
+
+def _status() -> int:
     try:
-        cli(standalone_mode=False)
+        # without standalone mode click returns the status of an Exit
+        status = cli(standalone_mode=False)
+        sys.stdout.flush()
     except YunmengError as error:
         report(error)
-        sys.exit(1)
+        return 1
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return 130
+    except BrokenPipeError:
+        # `yunmeng plan systems | head`: the reader has enough, and the flush at exit must not complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001  (the last edge: told to the person, kept in a file)
+        report(Broken("cli.broke", reason=f"{type(error).__name__}: {error}", log=_keep(error)))
+        return _OUR_FAULT
+    return status if isinstance(status, int) else 0
+
+
+def _keep(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="yunmeng-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    return file.name

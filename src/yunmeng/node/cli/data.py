@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+import click
 import msgspec
-import rich_click as click
 from rich.progress import Progress
+from rich_click import RichGroup
 
 from yunmeng.kernel.base import NotFound, Unavailable
 from yunmeng.node.cli.options import NodeOptions, node_options
@@ -29,7 +30,7 @@ def with_node(options: NodeOptions, work: Callable[[Parts], Awaitable[_Result]])
     return asyncio.run(run())
 
 
-@click.group()
+@click.group(cls=RichGroup)
 def entities() -> None:
     """Entities 实体 of a running node."""
 
@@ -77,7 +78,7 @@ def get_entity(options: NodeOptions, *, entity_id: str, tenant: str) -> None:
     show_json(entity)
 
 
-@click.group()
+@click.group(cls=RichGroup)
 def quarantine() -> None:
     """Input that could not be taken 隔离区: kept with its reason, and sent again after a fix."""
 
@@ -134,7 +135,7 @@ async def _replay(parts: Parts, ids: tuple[str, ...]) -> int:
     return len(ids)
 
 
-@click.group()
+@click.group(cls=RichGroup)
 def jobs() -> None:
     """Jobs 任务: work that takes time, with progress."""
 
@@ -159,7 +160,7 @@ def list_jobs(*, json_: bool) -> None:
 @click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; repeatable.")
 def run_job(options: NodeOptions, *, job_id: str, inputs: tuple[str, ...]) -> None:
     """Runs a job on the node, shows its progress and prints its result."""
-    given = dict(pair.partition("=")[::2] for pair in inputs)
+    given = {name: value for name, _, value in (pair.partition("=") for pair in inputs)}
     show_json(with_node(options, lambda parts: _run(parts, job_id, given)))
 
 
@@ -178,7 +179,7 @@ async def _run(parts: Parts, job_id: str, inputs: dict[str, str]) -> object:
             await asyncio.sleep(0.2)
 
 
-@click.group()
+@click.group(cls=RichGroup)
 def audit() -> None:
     """The audit log 审计日志: who did what, in a Merkle log that an outsider can verify."""
 

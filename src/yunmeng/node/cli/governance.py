@@ -2,13 +2,14 @@
 
 from contextlib import nullcontext
 
-import rich_click as click
+import click
+from rich_click import RichCommand, RichGroup
 
 from yunmeng.kernel.base import children, division, divisions, packages
 from yunmeng.node.cli.output import as_json, out, show
 
 
-@click.group()
+@click.group(cls=RichGroup)
 def plan() -> None:
     """The plan 规划: its 99 indicators, its 202 systems, and which code fulfils them."""
 
@@ -74,7 +75,7 @@ def show_coverage(*, prove: bool, only_open: bool, json_: bool) -> None:
         out.print(report.summary())
 
 
-@click.command("divisions")
+@click.command("divisions", cls=RichCommand)
 @click.argument("code", required=False)
 @as_json
 def list_divisions(code: str | None, *, json_: bool) -> None:
@@ -101,7 +102,7 @@ def list_divisions(code: str | None, *, json_: bool) -> None:
     show(rows, columns, json_=json_, styles={"code": "cyan"})
 
 
-@click.command("packages")
+@click.command("packages", cls=RichCommand)
 @as_json
 def list_packages(*, json_: bool) -> None:
     """Lists the installed packages 功能包 and what they claim."""

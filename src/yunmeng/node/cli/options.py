@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, Literal, ParamSpec, TypeVar
+from typing import Concatenate, Literal, ParamSpec, TypeVar, cast
 
-import rich_click as click
+import click
 
 from yunmeng.kernel.base import Settings, load_settings, profiles
 
@@ -66,4 +66,4 @@ def node_options(
         folder = (f"node.data={data}",) if data else ()
         return command(NodeOptions(file, profile or "", (*overrides, *folder)), *args, **kwargs)
 
-    return wrapped
+    return cast("Callable[_P, _R]", wrapped)  # click gives the four options by name

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+import click
 import msgspec
-import rich_click as click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

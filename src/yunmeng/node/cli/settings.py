@@ -1,13 +1,14 @@
 """``yunmeng config``: what is set, and where each value came from."""
 
-import rich_click as click
+import click
+from rich_click import RichGroup
 
 from yunmeng.kernel.base import explain
 from yunmeng.node.cli.options import NodeOptions, node_options
 from yunmeng.node.cli.output import as_json, show
 
 
-@click.group()
+@click.group(cls=RichGroup)
 def config() -> None:
     """Settings 设置: defaults < profile < yunmeng.toml < YUNMENG__SECTION__KEY < --set section.key=value."""
 

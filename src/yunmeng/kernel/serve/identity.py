@@ -12,6 +12,10 @@ SIGN_IN_PATH = "/api/session"
 _UNSAFE = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 
 
+OPEN = Principal("urn:yunmeng:service:open", kind="service", roles=("administrator",), clearance=4)
+"""Whoever calls a node that runs without sign-in."""
+
+
 async def identify(accounts: Accounts, request: Request) -> Principal:
     """Returns the principal behind a request.
 

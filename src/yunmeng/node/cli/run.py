@@ -5,9 +5,10 @@ import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import rich_click as click
+import click
 from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich_click import RichCommand
 
 from yunmeng.kernel.base import Settings, division, label
 from yunmeng.node.cli.options import NodeOptions, node_options
@@ -16,14 +17,14 @@ from yunmeng.node.cli.output import as_json, err, out, show, show_json
 DEMO_FOLDER = Path("yunmeng-demo")
 
 
-@click.command()
+@click.command(cls=RichCommand)
 @node_options
 def up(options: NodeOptions) -> None:
     """Starts a node and serves until it is stopped 启动节点."""
     asyncio.run(_serve(options, demo=False))
 
 
-@click.command()
+@click.command(cls=RichCommand)
 @node_options
 def demo(options: NodeOptions) -> None:
     """Starts a province node with the Hubei data and live synthetic traffic 演示.
@@ -35,7 +36,7 @@ def demo(options: NodeOptions) -> None:
     )
 
 
-async def _serve(options: NodeOptions, *, demo: bool) -> None:
+async def _serve(options: NodeOptions, *, demo: bool, seeded: bool = True) -> None:
     from yunmeng.node.seed import seed
     from yunmeng.node.supervisor import Node, running, start_role
 
@@ -54,7 +55,7 @@ async def _serve(options: NodeOptions, *, demo: bool) -> None:
                 progress.update(task, description=label(f"node.parts.{part}", options.language))
 
             node: Node = await stack.enter_async_context(running(settings, arguments, say))
-            password = await seed(settings, demo=demo, progress=say)
+            password = await seed(settings, demo=demo, progress=say) if seeded else None
             if demo:
                 say("feed")
                 await start_role(node, "feed", arguments, stack)
@@ -83,7 +84,21 @@ def _greet(settings: Settings, url: str, password: str | None, *, demo: bool) ->
     out.print(Panel("\n".join(lines), title="云梦 Yunmeng", expand=False, border_style="cyan"))
 
 
-@click.command()
+@click.command(cls=RichCommand)
+@node_options
+@click.option("--port", default=1026, show_default=True, type=click.IntRange(1, 65535), help="Port 端口.")
+def broker(options: NodeOptions, *, port: int) -> None:
+    """Runs the NGSI-LD context broker alone, on 127.0.0.1 and WITHOUT SIGN-IN 独立的上下文代理.
+
+    For embedding, benchmarks and conformance runs: whoever reaches the port may read and change everything.
+    """
+    err.print("[bold yellow]没有登录：能访问此端口者可读写全部数据。[/]")
+    err.print("[bold yellow]No sign-in: whoever reaches this port reads and changes everything.[/]")
+    alone = ("trust.sign_in=false", "http.console=false", "http.host=127.0.0.1", f"http.port={port}")
+    asyncio.run(_serve(options.with_(*alone), demo=False, seeded=False))
+
+
+@click.command(cls=RichCommand)
 @node_options
 @as_json
 def status(options: NodeOptions, *, json_: bool) -> None:
@@ -109,4 +124,4 @@ def status(options: NodeOptions, *, json_: bool) -> None:
     show([{"part": "url", "state": url}, *rows], columns, json_=False, styles={"part": "cyan"})
 
 
-COMMANDS = (demo, up, status)
+COMMANDS = (demo, up, broker, status)

@@ -237,7 +237,9 @@ class Keeper:
             self._wake.clear()
             timeout = deadline - time.monotonic() if deadline else 0.25
             try:
-                await asyncio.wait_for(self._wake.wait(), max(timeout, 0.001))
+                # wait_for of Python 3.11 can swallow the cancellation by stop()
+                async with asyncio.timeout(max(timeout, 0.001)):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

@@ -92,5 +92,3 @@ def fresh_database(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return psycopg.conninfo.make_conninfo(server, dbname=name)
-
-

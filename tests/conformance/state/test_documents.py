@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from yunmeng.kernel.store import Commit, EntityQuery, EntityRemoval, OutboxItem, Record, StateReader, StateWriter
+from yunmeng.kernel.store import (
+    Commit,
+    EntityQuery,
+    EntityRemoval,
+    OutboxItem,
+    Record,
+    StateReader,
+    StateWriter,
+)
 from yunmeng.kernel.trust import Reach
 
 from .entities import ALL, LEVEL, METER, PUMP, STATUS, document, ids, keep, observed, put, urn
@@ -89,7 +97,9 @@ async def test_records_outbox_and_positions(store: StateWriter, reader: StateRea
     first = await store.commit(
         Commit(records=jobs, outbox=[OutboxItem("chg", b"1"), OutboxItem("aud", b"2")], positions={"OBS": 41})
     )
-    second = await store.commit(Commit(outbox=[OutboxItem("chg", b"3")], positions={"OBS": 42}, emitted=first - 1))
+    second = await store.commit(
+        Commit(outbox=[OutboxItem("chg", b"3")], positions={"OBS": 42}, emitted=first - 1)
+    )
     assert second == first + 1
     assert [(item.number, item.topic, item.body) for item in await store.outbox(10)] == [
         (first, "aud", b"2"),
@@ -128,6 +138,8 @@ async def test_another_connection_sees_what_was_committed_after_it_opened(
     store: StateWriter, reader: StateReader
 ) -> None:
     assert await ids(reader) == []
-    await store.commit(Commit(puts=[put(urn(1), {STATUS: "x"})], observations=[observed((urn(1), LEVEL, 1, 2.0))]))
+    await store.commit(
+        Commit(puts=[put(urn(1), {STATUS: "x"})], observations=[observed((urn(1), LEVEL, 1, 2.0))])
+    )
     assert await ids(reader, attributes=(LEVEL,)) == ["1"]
     assert json.loads((await reader.get(ALL, urn(1))) or b"")[LEVEL][0]["value"] == 2

@@ -8,7 +8,22 @@ from yunmeng.kernel.model import Quality
 from yunmeng.kernel.store import Commit, StateWriter
 from yunmeng.kernel.trust import Reach
 
-from .entities import ALL, LEVEL, METER, PLACE, PUMP, QUALITY, STATUS, compare, document, ids, keep, observed, put, urn
+from .entities import (
+    ALL,
+    LEVEL,
+    METER,
+    PLACE,
+    PUMP,
+    QUALITY,
+    STATUS,
+    compare,
+    document,
+    ids,
+    keep,
+    observed,
+    put,
+    urn,
+)
 
 
 async def observe(store: StateWriter, *batches: object) -> None:
@@ -17,7 +32,9 @@ async def observe(store: StateWriter, *batches: object) -> None:
 
 async def test_the_newest_is_merged_as_the_default_instance(store: StateWriter) -> None:
     await keep(store, put(urn(1), {STATUS: "ok"}))
-    await observe(store, observed((urn(1), LEVEL, 3, 1.0), (urn(1), LEVEL, 5, 2.5), (urn(1), LEVEL, 4, 9.0), unit="MTR"))
+    await observe(
+        store, observed((urn(1), LEVEL, 3, 1.0), (urn(1), LEVEL, 5, 2.5), (urn(1), LEVEL, 4, 9.0), unit="MTR")
+    )
     assert (await document(store, urn(1)))[LEVEL] == [
         {"type": "Property", "value": 2.5, "observedAt": "1970-01-01T00:00:05.000Z", "unitCode": "MTR"}
     ]
@@ -65,20 +82,34 @@ async def test_a_text_keeps_every_character(store: StateWriter, text: str, shown
 async def test_doubt_about_a_value_is_a_sub_attribute(store: StateWriter) -> None:
     await keep(store, put(urn(1)))
     await observe(store, observed((urn(1), LEVEL, 5, 1.0), quality=Quality.SUBSTITUTED))
-    assert (await document(store, urn(1)))[LEVEL][0][QUALITY] == [{"type": "Property", "value": "SUBSTITUTED"}]
+    assert (await document(store, urn(1)))[LEVEL][0][QUALITY] == [
+        {"type": "Property", "value": "SUBSTITUTED"}
+    ]
     await observe(store, observed((urn(1), LEVEL, 6, 1.0)))
     assert QUALITY not in (await document(store, urn(1)))[LEVEL][0]
 
 
 async def test_with_a_stored_instance_the_newer_wins_and_sub_attributes_stay(store: StateWriter) -> None:
     accuracy = {"https://w3id.org/yunmeng/accuracy": [{"type": "Property", "value": 0.1}]}
-    stored = {"type": "Property", "value": 1, "unitCode": "CMT", "observedAt": "1970-01-01T00:00:05Z", **accuracy}
+    stored = {
+        "type": "Property",
+        "value": 1,
+        "unitCode": "CMT",
+        "observedAt": "1970-01-01T00:00:05Z",
+        **accuracy,
+    }
     other = {"type": "Property", "value": 8, "datasetId": "urn:ngsi-ld:x:1"}
     await keep(store, put(urn(1), {LEVEL: [other, stored]}))
     await observe(store, observed((urn(1), LEVEL, 4, 2.0), unit="MTR"))
     assert (await document(store, urn(1)))[LEVEL] == [other, stored]
     await observe(store, observed((urn(1), LEVEL, 6, 3.0), unit="MTR"))
-    newer = {"type": "Property", "value": 3, "unitCode": "MTR", "observedAt": "1970-01-01T00:00:06.000Z", **accuracy}
+    newer = {
+        "type": "Property",
+        "value": 3,
+        "unitCode": "MTR",
+        "observedAt": "1970-01-01T00:00:06.000Z",
+        **accuracy,
+    }
     assert (await document(store, urn(1)))[LEVEL] == [other, newer]
     await keep(store, put(urn(1), {LEVEL: [{**stored, "observedAt": "1970-01-01T00:00:07Z"}]}))
     assert (await document(store, urn(1)))[LEVEL][0]["value"] == 1
@@ -111,7 +142,9 @@ async def test_queries_see_last_values_before_and_after_an_index(store: StateWri
         assert await ids(store, conditions=compare(LEVEL, "==", 3)) == ["3"]
         assert await ids(store, conditions=compare(STATUS, "==", "s4", "s2")) == ["2", "4"]
         await store.fill()  # type: ignore[attr-defined]
-    await observe(store, observed((urn(9), LEVEL, 2, -1.0), (urn(0), LEVEL, 2, 8.0), (urn(2), STATUS, 2, "s9")))
+    await observe(
+        store, observed((urn(9), LEVEL, 2, -1.0), (urn(0), LEVEL, 2, 8.0), (urn(2), STATUS, 2, "s9"))
+    )
     assert await ids(store, conditions=compare(LEVEL, ">", 7.5)) == ["0", "8"]
     assert await ids(store, conditions=compare(LEVEL, "<", 0)) == ["9"]
     assert await ids(store, conditions=compare(STATUS, "==", "s4", "s2")) == ["4"]
@@ -129,7 +162,11 @@ async def test_summaries_by_division(store: StateWriter) -> None:
     await observe(store, observed((urn(3), LEVEL, 7, 5.0), (urn(2), LEVEL, 9, 7.0)))
     assert await store.summary(ALL, METER, LEVEL, "avg", 4) == {"4201": (2, 4.0), "4205": (1, 5.0)}
     assert await store.summary(ALL, METER, LEVEL, "sum", 2) == {"42": (3, 13.0)}
-    assert await store.summary(ALL, METER, LEVEL, "max") == {"420102": (1, 7.0), "420106": (1, 1.0), "420500": (1, 5.0)}
+    assert await store.summary(ALL, METER, LEVEL, "max") == {
+        "420102": (1, 7.0),
+        "420106": (1, 1.0),
+        "420500": (1, 5.0),
+    }
     assert await store.summary(ALL, METER, LEVEL, "min", 2) == {"42": (3, 1.0)}
     assert await store.summary(ALL, METER, LEVEL, "newest", 2) == {"42": (3, 9_000_000.0)}
     assert await store.summary(ALL, METER, "", "count", 4) == {"4201": (2, 2.0), "4205": (2, 2.0)}

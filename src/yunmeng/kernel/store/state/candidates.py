@@ -1,23 +1,62 @@
-"""The exact answer about one candidate: id pattern, ``q`` and geometry on the document with its last values."""
+"""The exact answer about one candidate: ``q`` and geometry on the document, of which only what is asked is decoded."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from yunmeng.kernel.model import geometries, matches
+from yunmeng.kernel.model import Compare, Condition, Document, Exists, geometries, matches
 from yunmeng.kernel.store.state.plan import Plan
 from yunmeng.kernel.store.state.port import EntityQuery
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+class Judge:
+    """Decides about the candidates of one query.
+
+    ``attributes`` are the URIs it looks at: where none of them is telemetry, last values need no merging.
+    """
+
+    def __init__(self, plan: Plan, query: EntityQuery) -> None:
+        self._condition = query.conditions if plan.ask else None
+        self._geo = plan.geo
+        self._property = query.geo.property if query.geo is not None else ""
+        names = {self._property} if self._geo else set[str]()
+        if self._condition is not None:
+            names.update(_attributes(self._condition))
+        self.attributes = frozenset(names)
+        self._decode = _outline(sorted(names))
+
+    def accepts(self, body: bytes) -> bool:
+        """Tells whether a document matches what SQL could not decide."""
+        if not self.attributes:
+            return True
+        document = self._decode(body)
+        if self._condition is not None and not matches(document, self._condition):
+            return False
+        return self._geo is None or any(map(self._geo.matches, geometries(document, self._property)))
 
 
-def accepts(plan: Plan, query: EntityQuery, body: bytes) -> bool:
-    """Tells whether a document matches what SQL could not decide."""
-    if not plan.ask and plan.geo is None:
-        return True
-    document = _decode(body)
-    if plan.ask and query.conditions is not None and not matches(document, query.conditions):
-        return False
-    if plan.geo is None or query.geo is None:
-        return True
-    return any(map(plan.geo.matches, geometries(document, query.geo.property)))
+def _attributes(condition: Condition) -> Iterable[str]:
+    if isinstance(condition, Compare | Exists):
+        yield condition.path.attribute
+    else:
+        for part in condition.parts:
+            yield from _attributes(part)
+
+
+def _outline(names: list[str]) -> "_Decode":
+    # a struct's decoder skips the other members without making objects of them
+    fields = [(f"f{place}", Any, None) for place in range(len(names))]
+    rename = {f"f{place}": name for place, name in enumerate(names)}
+    decode = msgspec.json.Decoder(msgspec.defstruct("Outline", fields, rename=rename)).decode
+    return _Decode(decode, [(f"f{place}", name) for place, name in enumerate(names)])
+
+
+class _Decode:
+    def __init__(self, decode: Any, names: list[tuple[str, str]]) -> None:
+        self._decode = decode
+        self._names = names
+
+    def __call__(self, body: bytes) -> Document:
+        found = self._decode(body)
+        return {name: value for field, name in self._names if (value := getattr(found, field)) is not None}

@@ -72,7 +72,9 @@ def boxes_of(document: Document) -> list[Box]:
                 box = box_of(instance.get("value"))
                 if box is not None:
                     boxes.append(box)
-    return boxes if len(boxes) <= _BOXES_MOST else [*boxes[: _BOXES_MOST - 1], _join(boxes[_BOXES_MOST - 1 :])]
+    return (
+        boxes if len(boxes) <= _BOXES_MOST else [*boxes[: _BOXES_MOST - 1], _join(boxes[_BOXES_MOST - 1 :])]
+    )
 
 
 def box_of(geometry: object) -> Box | None:
@@ -85,7 +87,8 @@ def box_of(geometry: object) -> Box | None:
         return _join(parts) if parts else None
     coordinates = shape.get("coordinates")
     if shape.get("type") == "Point" and coordinates:
-        return (coordinates[0], coordinates[1], coordinates[0], coordinates[1])
+        west, south = float(coordinates[0]), float(coordinates[1])
+        return (west, south, west, south)
     positions = list(_positions(coordinates))
     if not positions:
         return None
@@ -101,7 +104,7 @@ def _positions(coordinates: Any) -> Iterator[tuple[float, float]]:
         for item in items:
             yield from _positions(item)
     elif len(items) >= 2:
-        yield (items[0], items[1])
+        yield (float(items[0]), float(items[1]))
 
 
 def _join(boxes: list[Box]) -> Box:

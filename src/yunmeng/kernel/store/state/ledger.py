@@ -149,7 +149,9 @@ class Ledger:
             self._members[key] = number
         return number
 
-    def _shape(self, tenant: str, types: tuple[str, ...], stored: frozenset[int], last: frozenset[int]) -> int:
+    def _shape(
+        self, tenant: str, types: tuple[str, ...], stored: frozenset[int], last: frozenset[int]
+    ) -> int:
         key = (tenant, types, stored, last)
         number = self._shapes.get(key)
         if number is None:

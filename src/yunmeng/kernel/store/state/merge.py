@@ -12,7 +12,17 @@ from yunmeng.kernel.store.state.telemetry import json_value
 QUALITY = "https://w3id.org/yunmeng/quality"
 """The sub-attribute that says how far a last value can be trusted, when it is not GOOD."""
 
-_VALUE_MEMBERS = ("value", "object", "vocab", "valueList", "objectList", "languageMap", "json", "unitCode", QUALITY)
+_VALUE_MEMBERS = (
+    "value",
+    "object",
+    "vocab",
+    "valueList",
+    "objectList",
+    "languageMap",
+    "json",
+    "unitCode",
+    QUALITY,
+)
 _encode = msgspec.json.Encoder().encode
 _outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _instances = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from yunmeng.kernel.base import BadInput
-from yunmeng.kernel.model import GeoCondition, GeoMatcher, ScopeSelection, matches_scopes
+from yunmeng.kernel.model import GeoCondition, GeoMatcher, ScopeSelection, check_pattern, matches_scopes
 from yunmeng.kernel.store.state.facets import Box, place_of
 from yunmeng.kernel.store.state.port import EntityQuery
 from yunmeng.kernel.store.state.shapes import Book
@@ -77,7 +76,7 @@ def make_plan(query: EntityQuery, book: Book, home: str, dialect: Dialect) -> Pl
     """Returns the plan of a query; ``home`` is the division of the node itself.
 
     Raises:
-        BadInput: ``query.pattern`` when the id pattern is no regular expression.
+        BadInput: ``pattern.bad`` when the id pattern is no usable regular expression.
     """
     plan = Plan(*_shapes(query, book))
     _add_columns(plan, query, book, home, dialect)
@@ -85,7 +84,7 @@ def make_plan(query: EntityQuery, book: Book, home: str, dialect: Dialect) -> Pl
     if query.geo is not None:
         _add_geo(plan, query.geo, book, dialect)
     if query.id_pattern:
-        plan.pattern = _pattern(query.id_pattern)
+        plan.pattern = check_pattern(query.id_pattern)
     return plan
 
 
@@ -182,13 +181,6 @@ def _add_geo(plan: Plan, geo: GeoCondition, book: Book, dialect: Dialect) -> Non
         plan.rows.append(dialect.in_box(plan.geo.bounds))
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as cause:
-        raise BadInput("query.pattern", pattern=text, reason=str(cause)) from cause
-
-
 def _flat(term: Term) -> list[Term]:
     if isinstance(term, Every):
         return [inner for part in term.parts for inner in _flat(part)]
@@ -198,7 +190,9 @@ def _flat(term: Term) -> list[Term]:
 def rows_of(term: Term) -> Sql | None:
     """Returns a select of the entity rows a term accepts, or None where only a condition can say it."""
     if isinstance(term, Values):
-        return _union([_interval_rows(term, interval, last) for interval in term.intervals for last in _sides(term)])
+        return _union(
+            [_interval_rows(term, interval, last) for interval in term.intervals for last in _sides(term)]
+        )
     if isinstance(term, Some) and term.parts:
         parts = [rows_of(part) for part in term.parts]
         return None if any(part is None for part in parts) else _union([part for part in parts if part])
@@ -223,7 +217,9 @@ def _sides(term: Values) -> list[bool]:
 def _union(parts: Sequence[Sql]) -> Sql:
     if not parts:
         return Sql("SELECT entity FROM numbers WHERE 1 = 0")
-    return Sql(" UNION ALL ".join(part.text for part in parts), tuple(p for part in parts for p in part.parameters))
+    return Sql(
+        " UNION ALL ".join(part.text for part in parts), tuple(p for part in parts for p in part.parameters)
+    )
 
 
 def _interval_rows(term: Values, interval: Interval, last: bool) -> Sql:
@@ -241,7 +237,9 @@ def _interval_rows(term: Values, interval: Interval, last: bool) -> Sql:
 
 
 def _band_rows(attribute: int, interval: Interval) -> Sql:
-    low, high = (None if end is None or isinstance(end, str) else band(end) for end in (interval.low, interval.high))
+    low, high = (
+        None if end is None or isinstance(end, str) else band(end) for end in (interval.low, interval.high)
+    )
     coarse = _ends("b.band", replace(interval, low=low, high=high, low_open=False, high_open=False))
     ends = _ends("l.number", interval)
     return Sql(

@@ -7,7 +7,6 @@ from typing import Literal, Protocol
 from yunmeng.kernel.model import Condition, GeoCondition, ObservationBatch, ScopeSelection, TypeSelection
 from yunmeng.kernel.trust import Reach
 
-
 Summary = Literal["count", "sum", "avg", "min", "max", "newest"]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from yunmeng.kernel.model import ObservationBatch
 from yunmeng.kernel.store.state.ledger import Changes, Ledger
+from yunmeng.kernel.store.state.postgresql.server import text_of
 from yunmeng.kernel.store.state.postgresql.tables import Tables
 from yunmeng.kernel.store.state.telemetry import (
     Newest,
@@ -40,7 +41,7 @@ class LastValues:
             return
         sql = "SELECT key, observed_at, number, text FROM last WHERE key = ANY(?::bigint[]) ORDER BY key"
         rows = await self._tables.all(sql, fresh.keys.tolist())
-        stored = {row[0]: row for row in rows}
+        stored = {row[0]: (row[0], row[1], row[2], text_of(row[3])) for row in rows}
         await self._gain([key for key in fresh.keys.tolist() if key not in stored], ledger)
         taken = np.array(
             [
@@ -70,7 +71,9 @@ class LastValues:
         sql = "SELECT key, number, text FROM last WHERE key BETWEEN ? AND ?"
         rows = await self._tables.all(sql, low << 20, ((high + 1) << 20) - 1)
         keys, numbers = [row[0] for row in rows], [row[1] for row in rows]
-        await self._tables.add_index_rows(index_rows_of(keys, numbers, [row[2] for row in rows], attributes))
+        await self._tables.add_index_rows(
+            index_rows_of(keys, numbers, [text_of(row[2]) for row in rows], attributes)
+        )
 
     async def _rows(self, batches: Sequence[ObservationBatch]) -> dict[tuple[str, str], int]:
         wanted: dict[str, set[str]] = {}
@@ -99,17 +102,19 @@ class LastValues:
         numbers = [None if number != number else number for number in values.numbers.tolist()]
         if indexed:
             old = [stored[key] for key in keys if key in stored]
-            gone = index_rows_of([row[0] for row in old], [row[2] for row in old], [row[3] for row in old], indexed)
+            gone = index_rows_of(
+                [row[0] for row in old], [row[2] for row in old], [row[3] for row in old], indexed
+            )
             await self._tables.drop_index_rows(gone)
         rows = zip(
             keys,
             values.observed_at.tolist(),
             numbers,
-            values.texts,
+            [None if text is None else text.encode() for text in values.texts],
             values.quality.tolist(),
             values.units,
             strict=True,
         )
-        await self._tables.many(_LAST, "bigint bigint float8 text smallint text", rows)
+        await self._tables.many(_LAST, "bigint bigint float8 bytea smallint text", rows)
         if indexed:
             await self._tables.add_index_rows(index_rows_of(keys, numbers, values.texts, indexed))

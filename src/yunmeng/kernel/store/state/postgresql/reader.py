@@ -8,11 +8,18 @@ from dataclasses import replace
 from typing import Self
 
 from yunmeng.kernel.model import TypeIs
-from yunmeng.kernel.store.state.candidates import accepts
+from yunmeng.kernel.store.state.candidates import Judge
 from yunmeng.kernel.store.state.merge import Last, merge
 from yunmeng.kernel.store.state.plan import Plan, Sql, every, make_plan, within
 from yunmeng.kernel.store.state.port import EntityPage, EntityQuery, Record, Summary
-from yunmeng.kernel.store.state.postgresql.server import Connection, PostgresqlDialect, Row, Server, fetch
+from yunmeng.kernel.store.state.postgresql.server import (
+    Connection,
+    PostgresqlDialect,
+    Row,
+    Server,
+    fetch,
+    text_of,
+)
 from yunmeng.kernel.store.state.shapes import NAMES, SCOPES, SHAPES, Book, count_types, take_in
 from yunmeng.kernel.store.state.summing import Group, combine, default_number
 from yunmeng.kernel.store.state.telemetry import last_key, split_key
@@ -48,13 +55,19 @@ class PostgresqlReader:
     async def connect(cls, url: str, home: str, password: str = "", scan_most: int = SCAN_MOST) -> Self:
         """Opens the store; the first connection checks it."""
         reader = cls(Server(url, password), home, scan_most)
-        async with reader._connection() as connection:
-            await reader._server.prepare(connection, make=False)
+        try:
+            async with reader._connection() as connection:
+                await reader._server.prepare(connection, make=False)
+        except BaseException:
+            await reader.close()
+            raise
         return reader
 
     async def get(self, reach: Reach, id: str) -> bytes | None:
         """Returns the document with last values merged in, or None when absent or out of reach."""
-        limit = self._limit(reach, "e.division", [Sql("e.tenant = ?", (reach.tenant,)), Sql("e.id = ?", (id,))])
+        limit = self._limit(
+            reach, "e.division", [Sql("e.tenant = ?", (reach.tenant,)), Sql("e.id = ?", (id,))]
+        )
         async with self._connection() as connection:
             rows = await fetch(connection, f"{_FIND} {limit.text}", limit.parameters)
             await self._refresh(connection)
@@ -87,16 +100,23 @@ class PostgresqlReader:
 
     async def last(self, reach: Reach, entity: str, attribute: str) -> tuple[int, float | str | None] | None:
         """Returns the last telemetry value as (observed_at in µs, value)."""
-        limit = self._limit(reach, "e.division", [Sql("e.tenant = ?", (reach.tenant,)), Sql("e.id = ?", (entity,))])
+        limit = self._limit(
+            reach, "e.division", [Sql("e.tenant = ?", (reach.tenant,)), Sql("e.id = ?", (entity,))]
+        )
         async with self._connection() as connection:
             await self._refresh(connection)
-            rows = await fetch(connection, f"SELECT e.entity FROM entities e WHERE {limit.text}", limit.parameters)  # noqa: S608
+            rows = await fetch(
+                connection, f"SELECT e.entity FROM entities e WHERE {limit.text}", limit.parameters
+            )  # noqa: S608
             number = self._book.names.get(attribute)
             if not rows or number is None:
                 return None
             sql = "SELECT observed_at, number, text FROM last WHERE key = ?"
             found = await fetch(connection, sql, (last_key(rows[0][0], number),))
-        return None if not found else (found[0][0], found[0][1] if found[0][1] is not None else found[0][2])
+        if not found:
+            return None
+        at, value, text = found[0]
+        return at, value if value is not None else text_of(text)
 
     async def summary(
         self, reach: Reach, type: str, attribute: str, method: Summary, digits: int = 6
@@ -110,7 +130,9 @@ class PostgresqlReader:
                 sql = f"SELECT left(c.division, {int(digits)}), sum(c.entities)::bigint FROM counts c WHERE {limit.text} GROUP BY 1"  # noqa: S608, E501
                 rows = await fetch(connection, sql, limit.parameters)
                 return {division: (count, float(count)) for division, count in sorted(rows) if count}
-            return combine([v async for v in self._values(connection, reach, shapes, attribute, digits)], method)
+            return combine(
+                [v async for v in self._values(connection, reach, shapes, attribute, digits)], method
+            )
 
     async def record(self, kind: str, tenant: str, id: str) -> Record | None:
         """Returns one record."""
@@ -158,7 +180,9 @@ class PostgresqlReader:
         return every(parts if limit is None else [*parts, limit])
 
     def _shapes_limit(self, reach: Reach, shapes: frozenset[int], table: str) -> Sql:
-        return self._limit(reach, f"{table}.division", [self._dialect.among(f"{table}.shape", sorted(shapes))])
+        return self._limit(
+            reach, f"{table}.division", [self._dialect.among(f"{table}.shape", sorted(shapes))]
+        )
 
     def _where(self, plan: Plan) -> list[Sql]:
         rows = [Sql(f"e.entity IN ({rows.text})", rows.parameters) for rows in plan.rows]
@@ -176,11 +200,13 @@ class PostgresqlReader:
             count = int((await fetch(connection, sql, where.parameters))[0][0])
         return EntityPage(await self._merged(connection, rows), count)
 
-    async def _ask_each(self, connection: Connection, plan: Plan, query: EntityQuery, where: Sql) -> EntityPage:
+    async def _ask_each(
+        self, connection: Connection, plan: Plan, query: EntityQuery, where: Sql
+    ) -> EntityPage:
         documents: list[bytes] = []
-        found = 0
+        judge, found = Judge(plan, query), 0
         async for body in self._candidates(connection, plan, where):
-            if not accepts(plan, query, body):
+            if not judge.accepts(body):
                 continue
             if query.offset <= found < query.offset + query.limit:
                 documents.append(body)
@@ -209,9 +235,12 @@ class PostgresqlReader:
         if measured:
             for row in await fetch(connection, _LAST, (measured,)):
                 entity, attribute = split_key(row[0])
-                values.setdefault(entity, []).append(Last(self._book.uris[attribute], *row[1:]))
+                last = Last(self._book.uris[attribute], row[1], row[2], text_of(row[3]), row[4], row[5])
+                values.setdefault(entity, []).append(last)
         return [
-            merge(body, values.get(entity, ()), overlap=not shapes[shape].last.isdisjoint(shapes[shape].stored))
+            merge(
+                body, values.get(entity, ()), overlap=not shapes[shape].last.isdisjoint(shapes[shape].stored)
+            )
             for entity, _, shape, body in rows
         ]
 

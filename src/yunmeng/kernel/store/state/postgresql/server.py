@@ -39,7 +39,7 @@ CREATE TABLE numbers(attribute bigint, value float8, entity bigint, PRIMARY KEY(
 CREATE TABLE texts(attribute bigint, value text COLLATE "C", entity bigint, PRIMARY KEY(attribute, value, entity));
 CREATE TABLE boxes(key bigint PRIMARY KEY, area box NOT NULL);
 CREATE INDEX boxes_by_area ON boxes USING gist(area);
-CREATE TABLE last(key bigint PRIMARY KEY, observed_at bigint NOT NULL, number float8, text text,
+CREATE TABLE last(key bigint PRIMARY KEY, observed_at bigint NOT NULL, number float8, text bytea,
     quality smallint NOT NULL, unit text NOT NULL);
 CREATE TABLE bands(attribute bigint, band bigint, entity bigint, PRIMARY KEY(attribute, band, entity));
 CREATE TABLE last_texts(attribute bigint, value text COLLATE "C", entity bigint,
@@ -82,7 +82,8 @@ class Server:
         extra = {"password": self._password} if self._password else {}
         with self.explained():
             connection = cast(
-                "Connection", await AsyncConnection.connect(self._url, autocommit=not snapshots, **cast("Any", extra))
+                "Connection",
+                await AsyncConnection.connect(self._url, autocommit=not snapshots, **cast("Any", extra)),
             )
             if snapshots:
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
@@ -126,6 +127,11 @@ async def fetch(connection: Connection, sql: str, parameters: Sequence[object] =
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(query, tuple(parameters))
         return await cursor.fetchall() if cursor.description else []
+
+
+def text_of(kept: bytes | None) -> str | None:
+    """Returns a telemetry text, which is kept as bytes because PostgreSQL's own texts hold no NUL."""
+    return None if kept is None else kept.decode()
 
 
 def _place(url: str) -> str:

@@ -38,11 +38,17 @@ class Tables:
         columns = list(zip(*rows, strict=True))
         if columns:
             arrays = ", ".join(f"?::{type}[]" for type in types.split())
-            await fetch(self._connection, sql.replace("{rows}", f"unnest({arrays})"), [list(c) for c in columns])
+            await fetch(
+                self._connection, sql.replace("{rows}", f"unnest({arrays})"), [list(c) for c in columns]
+            )
 
     async def kept(self, tenant: str, ids: Sequence[str]) -> dict[str, Kept]:
         """Returns what is kept of the entities that exist."""
-        rows = await self.all(f"{_KEPT} e.tenant = ? AND e.id = ANY(?::text[])", tenant, list(ids)) if ids else []
+        rows = (
+            await self.all(f"{_KEPT} e.tenant = ? AND e.id = ANY(?::text[])", tenant, list(ids))
+            if ids
+            else []
+        )
         return {row[1]: Kept(*row) for row in rows}
 
     async def kept_rows(self, entities: Sequence[int]) -> dict[int, Kept]:
@@ -91,9 +97,17 @@ class Tables:
 
     async def save(self, ledger: Ledger) -> None:
         """Writes the dictionaries' new entries and the moved counts."""
-        await self.many("INSERT INTO names(attribute, uri) SELECT * FROM {rows}", "bigint text", ledger.new_names)
+        await self.many(
+            "INSERT INTO names(attribute, uri) SELECT * FROM {rows}", "bigint text", ledger.new_names
+        )
         shapes = [
-            (s.number, s.tenant, json.dumps(s.types), json.dumps(sorted(s.stored)), json.dumps(sorted(s.last)))
+            (
+                s.number,
+                s.tenant,
+                json.dumps(s.types),
+                json.dumps(sorted(s.stored)),
+                json.dumps(sorted(s.last)),
+            )
             for s in ledger.new_shapes
         ]
         await self.many("INSERT INTO shapes SELECT * FROM {rows}", "bigint text text text text", shapes)

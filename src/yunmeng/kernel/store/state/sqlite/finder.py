@@ -7,7 +7,7 @@ term picks the driver, and when none is selective the entities are walked in ord
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from yunmeng.kernel.store.state.candidates import accepts
+from yunmeng.kernel.store.state.candidates import Judge
 from yunmeng.kernel.store.state.plan import Plan, Sql, every, make_plan
 from yunmeng.kernel.store.state.port import EntityPage, EntityQuery
 from yunmeng.kernel.store.state.sqlite.session import Session
@@ -53,13 +53,14 @@ class Finder:
             if not plan.shapes:
                 return EntityPage((), 0 if query.count else None)
             self._note_wishes(plan)
+            countable = plan.is_exact
             walk = self._walk(plan, query)
             if only_light and not walk.light:
                 return None
+            count = self._count(plan, query) if query.count and countable else None
             if not plan.is_exact:
-                return self._ask_each(plan, query, walk)
-            documents = self._page(query, walk)
-            return EntityPage(documents, self._count(plan, query) if query.count else None)
+                return self._ask_each(plan, query, walk, count)
+            return EntityPage(self._page(query, walk), count)
 
     def _note_wishes(self, plan: Plan) -> None:
         if plan.wished and self._total(plan.shapes) > self._scan_most:
@@ -93,7 +94,9 @@ class Finder:
         rest = [rows for place, rows in enumerate(plan.rows) if place != best and sizes[place] <= SELECTIVE]
         plan.ask = plan.ask or len(rest) < len(plan.rows) - 1
         driver = plan.rows[best]
-        source = f"(SELECT DISTINCT entity FROM ({driver.text})) r CROSS JOIN entities e ON e.entity = r.entity"
+        source = (
+            f"(SELECT DISTINCT entity FROM ({driver.text})) r CROSS JOIN entities e ON e.entity = r.entity"
+        )
         limits = [*where, *plan.rest, *(Sql(f"e.entity IN ({r.text})", r.parameters) for r in rest)]
         return self._ordered(Sql(source, driver.parameters), limits, light=sizes[best] <= SELECTIVE // 4)
 
@@ -130,24 +133,31 @@ class Finder:
         text = f"SELECT count(*) FROM entities e WHERE {limit.text}"  # noqa: S608 -- own pieces
         return self._session.number(Sql(text, limit.parameters))
 
-    def _ask_each(self, plan: Plan, query: EntityQuery, walk: Walk) -> EntityPage:
+    def _ask_each(self, plan: Plan, query: EntityQuery, walk: Walk, count: int | None) -> EntityPage:
         documents: list[bytes] = []
-        found = 0
-        for body in self._accepted(plan, query, walk):
-            if query.offset <= found < query.offset + query.limit:
-                documents.append(body)
+        end, found = query.offset + query.limit, 0
+        to_the_end = query.count and count is None
+        if query.limit <= 0 and not to_the_end:
+            return EntityPage((), count)
+        for entity, shape, body in self._accepted(plan, query, walk):
+            if query.offset <= found < end:
+                documents.append(self._session.merged(entity, shape, body))
             found += 1
-            if found >= query.offset + query.limit and not query.count:
+            if found >= end and not to_the_end:
                 break
-        return EntityPage(documents, found if query.count else None)
+        return EntityPage(documents, found if to_the_end else count)
 
-    def _accepted(self, plan: Plan, query: EntityQuery, walk: Walk) -> Iterator[bytes]:
+    def _accepted(self, plan: Plan, query: EntityQuery, walk: Walk) -> Iterator[tuple[int, int, bytes]]:
+        judge = Judge(plan, query)
+        names = self._session.book.names
+        asked = {names[uri] for uri in judge.attributes if uri in names}
         for entity, id, shape in self._session.each(walk.sql):
             if plan.pattern is not None and plan.pattern.search(id) is None:
                 continue
-            body = self._session.merged(entity, shape)
-            if accepts(plan, query, body):
-                yield body
+            body = self._session.body(entity)
+            measured = not asked.isdisjoint(self._session.shape(shape).last)
+            if judge.accepts(self._session.merged(entity, shape, body) if measured else body):
+                yield entity, shape, body
 
 
 def _arms(shapes: list[int], where: list[Sql]) -> Sql:

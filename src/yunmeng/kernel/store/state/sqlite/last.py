@@ -57,7 +57,9 @@ class LastValues:
         if indexed:
             old = places[known & taken].tolist()
             self._tables.drop_index_rows(
-                index_rows_of(keys[old].tolist(), numbers[old].tolist(), [texts[place] for place in old], indexed)
+                index_rows_of(
+                    keys[old].tolist(), numbers[old].tolist(), [texts[place] for place in old], indexed
+                )
             )
         self._write(fresh.pick(taken), indexed)
 

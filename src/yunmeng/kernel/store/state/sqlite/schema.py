@@ -84,9 +84,7 @@ def open_for_reading(path: Path) -> apsw.Connection:
     if not path.exists():
         raise Unavailable("store.absent", path=path)
     with explained(path):
-        connection = apsw.Connection(
-            str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=256
-        )
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=256)
         connection.set_busy_timeout(2_000)
         connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}").fetchall()
         connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB}").fetchall()

@@ -109,9 +109,15 @@ class Session:
     def merged(self, entity: int, shape: int, body: bytes | None = None) -> bytes:
         """Returns an entity's document with its last values."""
         if body is None:
-            body = cast("bytes", self.all("SELECT body FROM documents WHERE entity = ?", (entity,))[0][0])
+            body = self.body(entity)
         known = self.shape(shape)
-        return merge(body, self._last_of(entity), overlap=not known.last.isdisjoint(known.stored)) if known.last else body
+        if not known.last:
+            return body
+        return merge(body, self._last_of(entity), overlap=not known.last.isdisjoint(known.stored))
+
+    def body(self, entity: int) -> bytes:
+        """Returns an entity's document as it is stored."""
+        return cast("bytes", self.all("SELECT body FROM documents WHERE entity = ?", (entity,))[0][0])
 
     def shape(self, number: int) -> Shape:
         """Returns a shape; one that was made since is read first."""
@@ -156,7 +162,8 @@ class Session:
         """Returns one record."""
         with explained(self.path):
             rows = self.all(
-                "SELECT body, modified_at FROM records WHERE kind = ? AND tenant = ? AND id = ?", (kind, tenant, id)
+                "SELECT body, modified_at FROM records WHERE kind = ? AND tenant = ? AND id = ?",
+                (kind, tenant, id),
             )
         return Record(kind, tenant, id, rows[0][0], rows[0][1]) if rows else None
 

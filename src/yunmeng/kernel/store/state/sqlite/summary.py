@@ -47,7 +47,9 @@ def _limit(session: Session, reach: Reach, shapes: frozenset[int], table: str) -
 def _from_last(
     session: Session, reach: Reach, shapes: frozenset[int], book: Book, number: int, digits: int
 ) -> Iterable[tuple[str, float, int]]:
-    only = frozenset(n for n in shapes if number in book.shapes[n].last and number not in book.shapes[n].stored)
+    only = frozenset(
+        n for n in shapes if number in book.shapes[n].last and number not in book.shapes[n].stored
+    )
     if not only:
         return []
     limit = _limit(session, reach, only, "e")

@@ -73,7 +73,9 @@ class Tables:
         self.many("DELETE FROM boxes WHERE key = ?", ((key,) for key in changes.boxes_dropped))
 
     def _remove(self, entity: int) -> None:
-        keys = [row[0] for row in self.all("SELECT key FROM last WHERE key BETWEEN ? AND ?", *last_keys(entity))]
+        keys = [
+            row[0] for row in self.all("SELECT key FROM last WHERE key BETWEEN ? AND ?", *last_keys(entity))
+        ]
         self.drop_last(keys)
         self.all("DELETE FROM documents WHERE entity = ?", entity)
         self.all("DELETE FROM entities WHERE entity = ?", entity)
@@ -101,12 +103,22 @@ class Tables:
         self.many(
             "INSERT INTO shapes VALUES(?, ?, ?, ?, ?)",
             (
-                (s.number, s.tenant, json.dumps(s.types), json.dumps(sorted(s.stored)), json.dumps(sorted(s.last)))
+                (
+                    s.number,
+                    s.tenant,
+                    json.dumps(s.types),
+                    json.dumps(sorted(s.stored)),
+                    json.dumps(sorted(s.last)),
+                )
                 for s in ledger.new_shapes
             ),
         )
-        self.many("INSERT INTO scopes VALUES(?, ?)", ((n, json.dumps(paths)) for n, paths in ledger.new_scopes))
-        moved = [(shape, division, moved) for (shape, division), moved in sorted(ledger.counts.items()) if moved]
+        self.many(
+            "INSERT INTO scopes VALUES(?, ?)", ((n, json.dumps(paths)) for n, paths in ledger.new_scopes)
+        )
+        moved = [
+            (shape, division, moved) for (shape, division), moved in sorted(ledger.counts.items()) if moved
+        ]
         self.many(
             "INSERT INTO counts VALUES(?, ?, ?) ON CONFLICT(shape, division) DO UPDATE SET"
             " entities = entities + excluded.entities",

@@ -88,7 +88,9 @@ class SqliteWriter(SqliteReader):
     async def outbox(self, most: int) -> Sequence[OutboxItem]:
         """Returns the oldest items not dropped yet."""
         with explained(self._path):
-            rows = self._session.all("SELECT topic, body, number FROM outbox ORDER BY number LIMIT ?", (most,))
+            rows = self._session.all(
+                "SELECT topic, body, number FROM outbox ORDER BY number LIMIT ?", (most,)
+            )
         return [OutboxItem(*row) for row in rows]
 
     async def position(self, stream: str) -> int:
@@ -132,7 +134,9 @@ class SqliteWriter(SqliteReader):
         if commit.drop_last:
             self._last_values.drop(commit.drop_last, self._ledger)
         if commit.observations:
-            self._last_values.store(commit.observations, self._ledger, self._filling | self._ledger.book.indexed)
+            self._last_values.store(
+                commit.observations, self._ledger, self._filling | self._ledger.book.indexed
+            )
         self._tables.save(self._ledger)
         self._store_records(commit)
         return self._store_outbox(commit)
@@ -173,7 +177,8 @@ class SqliteWriter(SqliteReader):
 
     def _store_outbox(self, commit: Commit) -> int:
         self._tables.many(
-            "INSERT INTO outbox(topic, body) VALUES(?, ?)", [(item.topic, item.body) for item in commit.outbox]
+            "INSERT INTO outbox(topic, body) VALUES(?, ?)",
+            [(item.topic, item.body) for item in commit.outbox],
         )
         if commit.emitted:
             self._tables.all("DELETE FROM outbox WHERE number <= ?", commit.emitted)
@@ -212,7 +217,9 @@ class SqliteWriter(SqliteReader):
         if fresh:
             self._filling |= fresh
             self._ledger.refresh_indexed(fresh)
-            self._tables.many("UPDATE names SET indexed = 1 WHERE attribute = ?", [(n,) for n in sorted(fresh)])
+            self._tables.many(
+                "UPDATE names SET indexed = 1 WHERE attribute = ?", [(n,) for n in sorted(fresh)]
+            )
             self._tables.all("INSERT OR REPLACE INTO counters VALUES('filled', 0)")
 
     def _fill_rows(self, entities: Sequence[int]) -> None:

@@ -17,6 +17,7 @@ from yunmeng.kernel.serve.delivery import Address, Lanes, Post, Progress, Report
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.matching import Watches, fulfils, headers_of, notification, tell, triggered, within
+from yunmeng.kernel.serve.ngsild.hosted import learn
 from yunmeng.kernel.serve.services import Services
 from yunmeng.kernel.serve.watching import (
     SUBSCRIPTION,
@@ -157,7 +158,9 @@ class Notifier:
 
     async def _learn(self, tenant: str, id_: str, body: bytes) -> None:
         try:
-            watch = await work_out(_kept(body), tenant, self._services.contexts)
+            kept = _kept(body)
+            await learn(self._services, tenant, kept.hosted)
+            watch = await work_out(kept, tenant, self._services.contexts)
         except (YunmengError, msgspec.DecodeError) as error:
             # its context may be out of reach for now; without it the names mean nothing
             _log.warning("subscription %s cannot be served: %s", id_, error)

@@ -60,7 +60,10 @@ _FORBIDDEN_HEADERS = frozenset(("host", "content-length", "transfer-encoding", "
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A subscription at rest: the body as its owner wrote it, the context of its names, and its owner."""
+    """A subscription at rest: the body as its owner wrote it, the context of its names, and its owner.
+
+    ``hosted`` are the URLs among its contexts that the node itself hosts.
+    """
 
     id: str
     body: dict[str, Any]
@@ -68,6 +71,7 @@ class Kept(msgspec.Struct, frozen=True):
     principal: Principal
     created_at: str
     modified_at: str
+    hosted: tuple[str, ...] = ()
 
 
 class Status(msgspec.Struct):

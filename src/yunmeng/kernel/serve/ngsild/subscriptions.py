@@ -1,5 +1,6 @@
 """Subscriptions (ETSI GS CIM 009 §5.8, §6.10, §6.11)."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -9,9 +10,11 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, Conflict, NotFound, check_urn, format_us, now_us
 from yunmeng.kernel.keeper import RecordPut
+from yunmeng.kernel.model import ContextMember
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.ngsild.entities import path_id, same_id
+from yunmeng.kernel.serve.ngsild.hosted import learn, own_urls
 from yunmeng.kernel.serve.ngsild.negotiation import (
     accepted,
     answer,
@@ -47,7 +50,8 @@ async def create(call: Call) -> Response:
     body = as_object(payload.value, "subscription")
     id_ = check_urn(body.pop("id", None) or f"urn:ngsi-ld:Subscription:{uuid4()}")
     at = format_us(now_us())
-    kept = Kept(id_, body, payload.context.member, call.principal, at, at)
+    member = payload.context.member
+    kept = Kept(id_, body, member, call.principal, at, at, await _hosted(call, member, body))
     watch = await work_out(kept, call.tenant, call.services.contexts)
     _refuse_past(watch)
     if await call.services.state.record(SUBSCRIPTION, call.tenant, id_) is not None:
@@ -89,7 +93,8 @@ async def update(call: Call) -> Response:
     # a fragment that brings a context speaks for the whole subscription from then on
     brings = payload.member is not None or has_context_link(call.request)
     member = payload.context.member if brings else kept.context
-    changed = Kept(kept.id, body, member, call.principal, kept.created_at, format_us(now_us()))
+    hosted = await _hosted(call, member, body, kept.hosted)
+    changed = Kept(kept.id, body, member, call.principal, kept.created_at, format_us(now_us()), hosted)
     watch = await work_out(changed, call.tenant, call.services.contexts)
     if "expiresAt" in fragment:
         _refuse_past(watch)
@@ -130,6 +135,15 @@ async def _load(call: Call) -> Kept:
     return _kept(record.body)
 
 
+async def _hosted(
+    call: Call, member: ContextMember, body: Mapping[str, Any], known: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Learns and returns which contexts of a subscription this node hosts."""
+    found = {*known, *own_urls(call, member), *own_urls(call, body.get("jsonldContext"))}
+    await learn(call.services, call.tenant, found)
+    return tuple(sorted(found))
+
+
 async def _keep(call: Call, kept: Kept) -> None:
     put = RecordPut(SUBSCRIPTION, call.tenant, kept.id, encode_json(kept))
     await keep_records(call.services.bus, call.principal, [put])
@@ -138,6 +152,7 @@ async def _keep(call: Call, kept: Kept) -> None:
 async def _shown(call: Call, kept: Kept, names: Any) -> dict[str, Any]:
     record = await call.services.state.record(SUBSCRIPTION_STATUS, call.tenant, kept.id)
     status = _status(record.body) if record is not None else Status()
+    await learn(call.services, call.tenant, kept.hosted)
     context = await call.services.contexts.resolve(kept.context)
     sysattrs = "sysAttrs" in options(call.request.query_params)
     return describe(kept, status, context, names, sysattrs=sysattrs, now=now_us())

@@ -42,6 +42,10 @@ class DataFolder:
         return self.path / "logs"
 
     @property
+    def _mark(self) -> Path:
+        return self.path / "node.json"
+
+    @property
     def _endpoints(self) -> Path:
         return self.path / "run" / "endpoints.json"
 
@@ -49,18 +53,21 @@ class DataFolder:
         """Makes or checks the folder and takes its lock.
 
         Raises:
-            Broken: ``node.newer`` (a later version wrote it), ``node.foreign`` (it holds something else).
+            Broken: ``node.newer`` (a later version wrote it), ``node.foreign`` (it holds something else),
+                ``node.corrupt``.
             Unavailable: ``node.running`` when another node holds it, ``node.unwritable``.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            marked = self._check_mark()
             for name in ("run", "logs"):
                 (self.path / name).mkdir(exist_ok=True, mode=0o700)
             self._take_lock()
+            if not marked:
+                write_private(self._mark, msgspec.json.encode(Mark(FORMAT, __version__)))
+            self._endpoints.unlink(missing_ok=True)
         except OSError as cause:
             raise Unavailable("node.unwritable", path=self.path, reason=cause.strerror) from cause
-        self._check_mark()
-        self._endpoints.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Gives the lock back; the endpoints are gone with it."""
@@ -90,20 +97,20 @@ class DataFolder:
             raise Unavailable("node.running", path=self.path) from cause
         self._lock = lock
 
-    def _check_mark(self) -> None:
-        mark = self.path / "node.json"
-        if not mark.exists():
+    def _check_mark(self) -> bool:
+        """Returns whether the folder bears our mark; changes nothing, so that a refused folder stays as it was."""
+        if not self._mark.exists():
             strangers = {entry.name for entry in self.path.iterdir()} - {"run", "logs"}
             if strangers:
                 raise Broken("node.foreign", path=self.path, found=", ".join(sorted(strangers)[:3]))
-            write_private(mark, msgspec.json.encode(Mark(FORMAT, __version__)))
-            return
+            return False
         try:
-            found = msgspec.json.decode(mark.read_bytes(), type=Mark)
+            found = msgspec.json.decode(self._mark.read_bytes(), type=Mark)
         except msgspec.MsgspecError as cause:
-            raise Broken("node.corrupt", path=mark) from cause
+            raise Broken("node.corrupt", path=self._mark) from cause
         if found.format > FORMAT:
             raise Broken("node.newer", path=self.path, made_by=found.made_by, version=__version__)
+        return True
 
 
 def write_private(path: Path, data: bytes) -> None:

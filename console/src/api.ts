@@ -1,6 +1,6 @@
 import { language } from './words';
 
-export type Session = { user: string; csrf: string; must_change: boolean };
+export type Session = { name: string; display: string; csrf: string; mustChange: boolean };
 
 /** An answer of RFC 9457, in the reader's language. */
 export class Problem extends Error {
@@ -16,6 +16,12 @@ export class Problem extends Error {
 
 let csrf = '';
 let onSignedOut: () => void = () => {};
+
+const SIGNED_IN = 'yunmeng.signed-in';
+
+/** Whether this browser signed in before; without it there is no session to ask for. */
+export const remembered = () => localStorage.getItem(SIGNED_IN) === '1';
+export const remember = (on: boolean) => localStorage.setItem(SIGNED_IN, on ? '1' : '0');
 
 export function keepCsrf(token: string) {
   csrf = token;

@@ -15,7 +15,7 @@ import { Button, ConfigProvider, Dropdown, App as Kit, Spin, Tooltip } from 'ant
 import en from 'antd/locale/en_US';
 import zh from 'antd/locale/zh_CN';
 import { useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import { get, keepCsrf, remove, type Session, whenSignedOut } from './api';
+import { get, keepCsrf, remember, remembered, remove, type Session, whenSignedOut } from './api';
 import { useNow } from './clock';
 import { instant } from './format';
 import { useLive, useLiveState } from './live';
@@ -73,7 +73,7 @@ function Door({ look, wall, onLook }: DoorProps) {
   const client = useQueryClient();
   const session = useQuery({
     queryKey: ['session'],
-    queryFn: () => get<Session>('/api/session').catch(() => null),
+    queryFn: () => (remembered() ? get<Session>('/api/session').catch(() => null) : null),
     staleTime: Number.POSITIVE_INFINITY,
   });
   useEffect(() => {
@@ -81,8 +81,9 @@ function Door({ look, wall, onLook }: DoorProps) {
   }, [client]);
   if (session.isPending) return <Waiting />;
   const known = session.data ?? null;
+  remember(!!known);
   keepCsrf(known?.csrf ?? '');
-  if (!known || known.must_change)
+  if (!known || known.mustChange)
     return <SignIn session={known} onSession={(next) => client.setQueryData(['session'], next)} />;
   const leave = async () => {
     await remove('/api/session').catch(() => undefined);
@@ -222,7 +223,7 @@ function Head({ session, look, onLook, onLeave }: HouseProps) {
         }}
       >
         <Button size="small" type="text">
-          {session.user}
+          {session.display || session.name}
         </Button>
       </Dropdown>
     </header>

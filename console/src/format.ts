@@ -20,7 +20,7 @@ export function number(value: number | null | undefined, digits: number | null =
 
 /** The same number in few characters, for axes and labels. */
 export function short(value: number): string {
-  return new Intl.NumberFormat(language(), { notation: 'compact', maximumSignificantDigits: 4 }).format(
+  return new Intl.NumberFormat(language(), { notation: 'compact', maximumSignificantDigits: 6 }).format(
     value,
   );
 }

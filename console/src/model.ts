@@ -123,6 +123,7 @@ export type Attribute = {
   stale: boolean;
   quality: string;
   source: string;
+  gateway: string;
   dataset: string;
   linked: string;
 };

@@ -58,20 +58,20 @@ export const INK: Record<Look, Ink> = {
 // Five steps each, from little to much; light looks go darker, dark looks go brighter.
 const SHADES: Record<string, Record<Look, string[]>> = {
   blue: {
-    light: ['#dbe8f6', '#b3cfeb', '#80aedb', '#4a86c3', '#1f5fae'],
-    dark: ['#1b3157', '#24487f', '#2f64ad', '#4a88d8', '#86b8ff'],
+    light: ['#e3edf8', '#c3d9f0', '#9dc0e5', '#71a3d6', '#4a86c3'],
+    dark: ['#1a2d4e', '#213d6b', '#2a518e', '#3667b3', '#4a86dc'],
   },
   green: {
-    light: ['#dcefe4', '#b3dcc5', '#80c2a0', '#479f75', '#1f7a50'],
-    dark: ['#17372f', '#1f5344', '#2b765d', '#3f9e7b', '#7fd6b2'],
+    light: ['#e0f1e7', '#c0e3cf', '#98d0b1', '#6bb88f', '#479f75'],
+    dark: ['#16322c', '#1c463b', '#245d4c', '#2e7860', '#3c9877'],
   },
   amber: {
-    light: ['#fbeed6', '#f4d7a3', '#e8b968', '#d39332', '#a86a0e'],
-    dark: ['#3a2c17', '#5c431c', '#8a6321', '#bd8a2e', '#f2c469'],
+    light: ['#fcf2df', '#f8e1b8', '#f1cb8a', '#e5b15c', '#d39332'],
+    dark: ['#33281a', '#4a381d', '#654b20', '#856224', '#a97d2c'],
   },
   violet: {
-    light: ['#e9e3f4', '#cfc2e8', '#ac97d6', '#8468bd', '#5e3f9c'],
-    dark: ['#2a2347', '#41346f', '#5e4b9c', '#8068c9', '#b5a1f2'],
+    light: ['#ece7f6', '#d8cded', '#bdace0', '#a089d0', '#8468bd'],
+    dark: ['#272243', '#382f60', '#4b3f80', '#6152a3', '#7a69c8'],
   },
   diverging: {
     light: ['#2f6db3', '#9cc2e3', '#eceff3', '#efb08c', '#c04f2b'],

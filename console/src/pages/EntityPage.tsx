@@ -130,7 +130,10 @@ function columns(chosen: Attribute | undefined) {
       title: t('entity.source'),
       render: (_: unknown, row: Attribute) => (
         <span className="age">
-          {row.source || t('entity.written')}
+          {row.source ||
+            (row.gateway && row.observed_at
+              ? t('entity.gateway', { name: row.gateway })
+              : t('entity.written'))}
           {row.quality && row.quality !== 'good' ? ` · ${t(`quality.${row.quality}`)}` : ''}
         </span>
       ),

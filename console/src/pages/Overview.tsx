@@ -4,7 +4,7 @@ import {
   ExclamationCircleFilled,
   WarningFilled,
 } from '@ant-design/icons';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useTiles } from '../data';
 import type { Tile, TileValue } from '../model';
 import { ChartPanel } from '../parts/ChartPanel';
@@ -35,6 +35,14 @@ export function Overview({ page, look, wall }: Props) {
   const shownTable = tables.find((one) => one.id === table) ?? tables[0];
   const opened = views.tiles.find((one) => one.id === params.get('tile'));
   const open = (id: string) => vary({ tile: id });
+  const turn = useTurn(wall);
+  const charts = here(views.charts);
+  const first = wall ? (turn * ON_WALL) % Math.max(charts.length, 1) : 0;
+  const shownCharts = wall
+    ? [...charts, ...charts].slice(first, first + Math.min(ON_WALL, charts.length))
+    : charts;
+  const mapLayers = [...here(views.layers), ...(page === 'overview' ? [] : outlines(views.layers))];
+  const rotating = mapLayers.filter((one) => one.kind === 'areas');
 
   return (
     <div className="overview">
@@ -47,7 +55,8 @@ export function Overview({ page, look, wall }: Props) {
       {error && <Failed error={error} again={() => refetch()} />}
       <div className="first">
         <MapPanel
-          layers={[...here(views.layers), ...(page === 'overview' ? [] : outlines(views.layers))]}
+          layers={mapLayers}
+          turned={wall ? rotating[turn % Math.max(rotating.length, 1)]?.id : undefined}
           look={look}
           wall={wall}
         />
@@ -65,7 +74,7 @@ export function Overview({ page, look, wall }: Props) {
         </div>
       </div>
       <div className="charts">
-        {here(views.charts).map((chart) => (
+        {shownCharts.map((chart) => (
           <ChartPanel
             key={chart.id}
             chart={chart}
@@ -105,6 +114,20 @@ export function Overview({ page, look, wall }: Props) {
       />
     </div>
   );
+}
+
+const ON_WALL = 3;
+const TURN_MS = 20_000;
+
+/** Counts up on the wall, so that what it shows changes by itself. */
+function useTurn(on: boolean): number {
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    if (!on) return;
+    const timer = setInterval(() => setTurn((before) => before + 1), TURN_MS);
+    return () => clearInterval(timer);
+  }, [on]);
+  return turn;
 }
 
 function outlines<T extends { kind: string }>(layers: T[]): T[] {

@@ -10,16 +10,19 @@ type Indicator = {
   id: string;
   name: string;
   unit: string;
-  baseline_2020: number | null;
-  target_2025: number | null;
-  latest: number | null;
-  latest_at: string | number | null;
-  source: string;
+  // as the plan writes them: `13`, `>=1858`, `200/400`
+  baseline_2020: string | null;
+  target_2025: string | null;
+  latest?: number;
+  latest_at?: string;
+  source?: string;
+  progress?: number | null;
+  met?: boolean | null;
   quote: string;
   section: string;
   category: string;
   kind: string;
-  note: string;
+  department: string;
   direction: string;
 };
 type System = {
@@ -32,10 +35,9 @@ type System = {
   kind: string;
   function: string;
   quote: string;
-  package?: string;
-  proof?: string;
-  state?: string;
 };
+type Claim = { id: string; package: string; proof: string; state: string };
+type Coverage = { implemented: number; total: number; rows: Claim[] };
 
 /** The plan: its indicators with baseline, target, latest value and source; its systems with who implements them. */
 export function Plan() {
@@ -122,34 +124,50 @@ function Indicators() {
   );
 }
 
-function amount(key: string, title: string, of: (row: Indicator) => number | null) {
+function amount(key: string, title: string, of: (row: Indicator) => string | number | null | undefined) {
+  const size = (row: Indicator) => Number.parseFloat(String(of(row) ?? '').replace(/^[<>=]+/, ''));
   return {
     key,
     title,
     align: 'right' as const,
-    sorter: (a: Indicator, b: Indicator) => (of(a) ?? -Infinity) - (of(b) ?? -Infinity),
-    render: (_: unknown, row: Indicator) => <span className="cell">{number(of(row), null)}</span>,
+    sorter: (a: Indicator, b: Indicator) => (size(a) || -Infinity) - (size(b) || -Infinity),
+    render: (_: unknown, row: Indicator) => <span className="cell">{figure(of(row))}</span>,
   };
 }
 
+function figure(text: string | number | null | undefined): string {
+  if (text === null || text === undefined || text === '') return '—';
+  return String(text)
+    .replace('>=', '≥ ')
+    .replace('<=', '≤ ')
+    .replace(/^([<>])(?=\d)/, '$1 ');
+}
+
 function Latest({ row }: { row: Indicator }) {
-  if (row.latest === null || row.latest === undefined) return <span className="age">—</span>;
-  const share = row.target_2025 ? Math.min(100, Math.round((row.latest / row.target_2025) * 100)) : undefined;
+  if (row.latest === null || row.latest === undefined)
+    return <span className="age">{t('plan.unreported')}</span>;
   return (
     <Tooltip title={row.latest_at ? instant(row.latest_at) : ''}>
-      <span className="cell">{number(row.latest, null)}</span>
-      {share !== undefined && <Progress percent={share} size="small" className="share" showInfo={false} />}
+      <span className={`cell ${row.met === false ? 'watch' : ''}`}>{number(row.latest, null)}</span>
+      {typeof row.progress === 'number' && (
+        <Progress
+          percent={Math.max(0, Math.min(100, Math.round(row.progress * 100)))}
+          size="small"
+          className="share"
+          showInfo={false}
+        />
+      )}
     </Tooltip>
   );
 }
 
-function Quote({ row }: { row: { quote: string; section: string; note?: string } }) {
+function Quote({ row }: { row: { quote: string; section: string; department?: string } }) {
   return (
     <blockquote>
       {row.quote}
       <footer>
         {t('plan.section')} {row.section}
-        {row.note ? ` · ${row.note}` : ''}
+        {row.department ? ` · ${t('plan.department', { name: row.department })}` : ''}
       </footer>
     </blockquote>
   );
@@ -157,15 +175,17 @@ function Quote({ row }: { row: { quote: string; section: string; note?: string }
 
 function Systems() {
   const systems = useList<System[]>('/api/plan/systems');
+  const coverage = useList<Coverage>('/api/plan/coverage');
   const [text, setText] = useState('');
   const [only, setOnly] = useState('all');
-  if (systems.error) return <Failed error={systems.error} again={() => systems.refetch()} />;
   const all = systems.data ?? [];
-  const claimed = (one: System) => !!one.package;
+  const claims = useMemo(() => new Map(coverage.data?.rows.map((one) => [one.id, one])), [coverage.data]);
+  const claimed = (one: System) => !!claims.get(one.id)?.package;
+  if (systems.error) return <Failed error={systems.error} again={() => systems.refetch()} />;
   const rows = all.filter(
     (one) =>
       (only === 'all' || claimed(one) === (only === 'claimed')) &&
-      has(text, [one.system, one.quote, one.id, one.group_name, one.package]),
+      has(text, [one.system, one.quote, one.id, one.group_name, claims.get(one.id)?.package]),
   );
   const count = all.filter(claimed).length;
   return (
@@ -214,17 +234,19 @@ function Systems() {
           {
             key: 'package',
             title: t('plan.package'),
-            render: (_, row) =>
-              row.package ? (
-                <Tooltip title={row.proof}>
-                  <Tag color="green">{row.package}</Tag>
-                </Tooltip>
-              ) : (
-                <span className="age">{t('plan.unclaimed')}</span>
-              ),
+            render: (_, row) => <Claimed claim={claims.get(row.id)} />,
           },
         ]}
       />
     </section>
+  );
+}
+
+function Claimed({ claim }: { claim: Claim | undefined }) {
+  if (!claim?.package) return <span className="age">{t('plan.unclaimed')}</span>;
+  return (
+    <Tooltip title={claim.proof}>
+      <Tag color="green">{claim.package}</Tag>
+    </Tooltip>
   );
 }

@@ -22,7 +22,7 @@ export function SignIn({ session, onSession }: Props) {
           <span className="grow" />
           <LanguageSwitch />
         </div>
-        {session?.must_change ? (
+        {session?.mustChange ? (
           <Change session={session} onSession={onSession} />
         ) : (
           <Enter onSession={onSession} />

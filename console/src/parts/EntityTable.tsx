@@ -83,7 +83,7 @@ function columns(data: Rows | undefined, name: (code: string) => string): TableP
   const sort = data?.sort ?? '';
   const order = (key: string) =>
     sort === key ? ('ascend' as const) : sort === `-${key}` ? ('descend' as const) : null;
-  const own = (data?.columns ?? []).filter((one) => one.attribute !== 'name');
+  const own = (data?.columns ?? []).filter((one) => one.attribute !== 'name' && one.attribute !== 'division');
   return [
     {
       key: 'name',

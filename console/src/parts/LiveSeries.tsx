@@ -1,9 +1,10 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { number, short, tick } from '../format';
+import { number, tick } from '../format';
 import { watchValues } from '../live';
 import { INK, type Look } from '../theme';
+import { t } from '../words';
 
 type Props = {
   entity: string;
@@ -76,10 +77,17 @@ function options(
     scales: { x: { time: true, min: range[0], max: range[1] } },
     axes: [
       { ...axis, values: (_, splits) => splits.map((at) => tick(at * 1000, long)) },
-      { ...axis, size: 62, values: (_, splits) => splits.map((at) => short(at)) },
+      {
+        ...axis,
+        size: 62,
+        values: (_, splits, _axis, _space, step) => splits.map((at) => number(at, decimals(step))),
+      },
     ],
     series: [
-      { label: '', value: (_, at) => (at === null || at === undefined ? '—' : tick(at * 1000, long)) },
+      {
+        label: t('entity.time'),
+        value: (_, at) => (at === null || at === undefined ? '—' : tick(at * 1000, long)),
+      },
       {
         label: unit,
         stroke: ink.accent,
@@ -90,4 +98,9 @@ function options(
       },
     ],
   };
+}
+
+// as many decimals as the steps of the axis need
+function decimals(step: number): number {
+  return Math.max(0, -Math.floor(Math.log10(step)));
 }

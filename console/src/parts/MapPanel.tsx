@@ -12,15 +12,18 @@ import { type Detail, ProvinceMap } from './ProvinceMap';
 import { Age, Failed, Synthetic } from './Said';
 import { type Scale, scaleOf } from './scale';
 
-type Props = { layers: Layer[]; look: Look; wall: boolean };
+type Props = { layers: Layer[]; look: Look; wall: boolean; turned?: string };
 
 /** The map with its layer chooser, legend, source and date. */
-export function MapPanel({ layers, look, wall }: Props) {
+export function MapPanel({ layers, look, wall, turned }: Props) {
   const province = useProvince();
   const { params } = useRoute();
   const here = province.byCode.get(province.division);
   const layer =
-    layers.find((one) => one.id === params.get('layer')) ?? layers.find((one) => one.shown) ?? layers[0];
+    layers.find((one) => one.id === (turned ?? params.get('layer'))) ??
+    layers.find((one) => one.shown && one.kind === 'areas') ??
+    layers.find((one) => one.shown) ??
+    layers[0];
   const [wanted, setWanted] = useState<Detail>('prefecture');
   const detail: Detail = here?.level === 'province' ? wanted : 'county';
   const top = province.console.node.division;

@@ -1,4 +1,5 @@
-import { Breadcrumb, Cascader, DatePicker, Segmented } from 'antd';
+import { DownOutlined } from '@ant-design/icons';
+import { Breadcrumb, Button, Cascader, DatePicker, Segmented } from 'antd';
 import dayjs from 'dayjs';
 import { below, nameOf, pathOf, useProvince } from '../province';
 import { RANGES, useRange } from '../range';
@@ -29,15 +30,13 @@ export function DivisionPicker() {
         }))}
       />
       <Cascader
-        size="small"
         options={options.map((one) => (one.children.length ? one : { value: one.value, label: one.label }))}
         changeOnSelect
-        showSearch
         value={steps.slice(1).map((one) => one.code)}
-        placeholder={t('division.choose')}
-        aria-label={t('division.choose')}
         onChange={(codes) => vary({ division: codes?.[codes.length - 1] as string | undefined })}
-      />
+      >
+        <Button size="small" icon={<DownOutlined />} aria-label={t('division.choose')} />
+      </Cascader>
     </div>
   );
 }

@@ -106,7 +106,7 @@ function furnish(map: GlMap, { prefectures, counties, look, wall }: Props) {
     id: 'county-line',
     type: 'line',
     source: 'counties',
-    paint: { 'line-color': look === 'dark' ? ink.faint : '#ffffff', 'line-width': 0.8 },
+    paint: { 'line-color': ink.faint, 'line-width': 0.7 },
   });
   map.addLayer({
     id: 'prefecture-line',
@@ -135,9 +135,10 @@ function furnish(map: GlMap, { prefectures, counties, look, wall }: Props) {
     paint: {
       'circle-radius': ['interpolate', ['linear'], ['zoom'], 6, 3.2, 10, 6.5],
       'circle-color': ['get', 'colour'],
-      'circle-stroke-color': ink.panel,
-      'circle-stroke-width': 1,
-      'circle-opacity': 0.92,
+      'circle-stroke-color': ink.line,
+      'circle-stroke-width': 0.8,
+      'circle-opacity': ['case', ['get', 'inside'], 0.95, 0.25],
+      'circle-stroke-opacity': ['case', ['get', 'inside'], 1, 0.25],
     },
   });
   map.addLayer({
@@ -158,7 +159,7 @@ function furnish(map: GlMap, { prefectures, counties, look, wall }: Props) {
       'text-padding': 3,
       'symbol-sort-key': ['get', 'rank'],
     },
-    paint: { 'text-color': ink.muted, 'text-halo-color': ink.halo, 'text-halo-width': 1.4 },
+    paint: { 'text-color': ink.text, 'text-halo-color': ink.halo, 'text-halo-width': 1.5 },
   });
 }
 
@@ -210,17 +211,25 @@ function names(
   return { type: 'FeatureCollection' as const, features };
 }
 
-function pointsOf({ layer, values, scale, look }: Props): FeatureCollection {
+function pointsOf({ province, layer, values, scale, look }: Props): FeatureCollection {
   if (layer?.kind !== 'points' || !values?.features) return EMPTY;
   const ink = INK[look];
+  const begins = prefixOf(province);
   const levels: Record<string, string> = { watch: ink.watch, alarm: ink.alarm };
   const features = values.features.features.map((one) => {
     const said = one.properties ?? {};
     const plain = colourOf(scale, { value: said.value, entities: 1, level: '', stale: said.stale }, look);
     const colour = said.stale ? ink.line : (levels[said.level] ?? (said.value === null ? ink.accent : plain));
-    return { ...one, properties: { ...said, colour } };
+    return { ...one, properties: { ...said, colour, inside: String(said.division).startsWith(begins) } };
   });
   return { type: 'FeatureCollection', features };
+}
+
+// how the codes in the chosen division begin (GB/T 2260)
+function prefixOf({ byCode, division }: Province): string {
+  const unit = byCode.get(division);
+  if (!unit || unit.level === 'province') return division.slice(0, 2);
+  return unit.county ? division : division.slice(0, 4);
 }
 
 function listen(map: GlMap, latest: { current: Props }) {

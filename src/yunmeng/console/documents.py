@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
-from yunmeng.kernel.base import YunmengError, instant_us
+from yunmeng.kernel.base import YunmengError, instant_us, label
 from yunmeng.kernel.model import DIVISION, LOCATION, QUALITY, SYNTHETIC, pick_language
 
 _VALUES = ("value", "object", "vocab", "valueList", "objectList", "json")
@@ -45,8 +45,10 @@ class Instance:
         if isinstance(languages, dict) and languages:
             return str(pick_language(cast("dict[str, Any]", languages), language)[0])
         value: object = next((self.body[name] for name in _VALUES if name in self.body), None)
+        if isinstance(value, bool):
+            return label(f"console.entity.{'yes' if value else 'no'}", language)
         if isinstance(value, dict | list):
-            value = msgspec.json.encode(value).decode()
+            value = _point(cast("dict[str, Any]", value)) or msgspec.json.encode(value).decode()
         text = "" if value is None else str(value)
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
@@ -143,6 +145,13 @@ class Entity:
         found = self.first(LOCATION)
         value = found.body.get("value") if found else None
         return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _point(value: dict[str, Any] | list[Any]) -> str:
+    """Returns a GeoJSON point as longitude and latitude, empty for anything else."""
+    if isinstance(value, dict) and value.get("type") == "Point":
+        return ", ".join(f"{float(one):.5f}" for one in value["coordinates"][:2])
+    return ""
 
 
 def _instant(text: object) -> int:

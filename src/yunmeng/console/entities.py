@@ -11,10 +11,10 @@ from yunmeng.console.figures import is_stale, level_of
 from yunmeng.console.registry import find, views_of
 from yunmeng.console.terms import Terms, terms_of
 from yunmeng.console.views import Column, Table
-from yunmeng.kernel.base import NotFound, Unsupported, now_us
+from yunmeng.kernel.base import NotFound, Unavailable, Unsupported, now_us
 from yunmeng.kernel.model import And, Compare, Condition, Operand, Or, Path, parse_q
-from yunmeng.kernel.serve import Call, closed, json_reply
-from yunmeng.kernel.store import EntityQuery
+from yunmeng.kernel.serve import Call, closed, json_reply, note_revealed
+from yunmeng.kernel.store import EntityQuery, TemporalQuery
 
 _SORTED_MOST = 5000
 _PAGE_MOST = 200
@@ -56,8 +56,10 @@ async def entity(call: Call) -> Response:
     terms = terms_of(call)
     one = terms.read(body)
     hidden = closed(call)
+    await note_revealed(call, [{"id": id}], one.attributes.keys() - hidden)
+    gateways = await _gateways(call, id)
     attributes = [
-        _attribute(terms, one, uri, instance)
+        {**_attribute(terms, one, uri, instance), "gateway": gateways.get(uri, "")}
         for uri, instances in one.attributes.items()
         if uri not in hidden
         for instance in instances
@@ -74,6 +76,15 @@ async def entity(call: Call) -> Response:
             "document": f"/ngsi-ld/v1/entities/{id}",
         }
     )
+
+
+async def _gateways(call: Call, id: str) -> dict[str, str]:
+    """Returns the gateway of each attribute's newest observation; nothing while the history is away."""
+    try:
+        points = await call.services.history.points(TemporalQuery(call.reach, (id,), last=1))
+    except Unavailable:
+        return {}
+    return {one.attribute: one.gateway for one in points if one.gateway}
 
 
 def _query(
@@ -103,7 +114,7 @@ def _searched(terms: Terms, table: Table, text: str) -> list[Condition]:
         return []
     operand = Operand("string", ".*" + re.escape(text[:100]) + ".*")
     parts = tuple[Condition, ...](Compare(Path(terms.uri(name)), "~=", (operand,)) for name in table.search)
-    return [Or(parts) if len(parts) > 1 else parts[0]]
+    return [Or(parts)]
 
 
 async def _page(call: Call, table: Table, offset: int, limit: int) -> tuple[list[Entity], int]:

@@ -121,24 +121,16 @@ async def _whole(call: Call, reach: Reach, tile: Tile, code: str) -> Figure:
 
 
 async def _counted(call: Call, reach: Reach, tile: Tile) -> Figure:
-    """Counts the entities that a condition selects."""
-    terms = terms_of(call)
-    query = EntityQuery(
-        reach,
-        types=terms.type_is(tile.type),
-        conditions=parse_q(tile.where, terms.context),
-        limit=1,
-        count=True,
-    )
-    found = await call.services.state.query(query)
-    count = found.count or 0
-    newest = 0
-    if tile.attribute:
-        rows = await call.services.state.summary(
-            reach, terms.uri(tile.type), terms.uri(tile.attribute), "newest"
-        )
-        newest = int(rolled_up(rows, "max", "").value or 0)
-    return Figure(count, float(count), newest)
+    """Counts the entities that a condition selects; ``entities`` are all of the type."""
+    terms, state = terms_of(call), call.services.state
+    kind, attribute = terms.uri(tile.type), terms.uri(tile.attribute)
+    where = parse_q(tile.where, terms.context)
+    query = EntityQuery(reach, types=terms.type_is(tile.type), conditions=where, limit=1, count=True)
+    found, whole = await asyncio.gather(state.query(query), state.summary(reach, kind, "", "count"))
+    observed = None
+    if attribute:
+        observed = rolled_up(await state.summary(reach, kind, attribute, "newest"), "max", "").value
+    return Figure(rolled_up(whole, "count", "").entities, float(found.count or 0), int(observed or 0))
 
 
 async def is_synthetic(call: Call, reach: Reach, kind: str) -> bool:

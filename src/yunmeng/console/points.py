@@ -58,6 +58,7 @@ def _feature(terms: Terms, layer: Layer, entity: Entity) -> dict[str, Any] | Non
         "geometry": geometry,
         "properties": {
             "id": entity.id,
+            "division": entity.division,
             "name": entity.name(terms.language),
             "value": value,
             "text": instance.text if instance and value is None else "",

@@ -1,0 +1,1 @@
+"""The current state of every entity, and the engines that keep it."""

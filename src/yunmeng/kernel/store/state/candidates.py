@@ -1,4 +1,4 @@
-"""The exact answer about one candidate: ``q`` and geometry on the document, of which only what is asked is decoded."""
+"""The exact answer about one candidate; of its document only what is asked about is decoded."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the index holds of a document: scalars of the attributes that are asked for, and boxes of its geometries."""
+"""What the index holds of a document: scalars of the attributes asked for, and boxes of its geometries."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -15,7 +15,7 @@ Scalar = float | str
 Facets = tuple[list[tuple[int, Scalar]], list[Box]]
 
 SCALAR, ELEMENT, BOOLEAN = 0, 1, 2
-"""How a value stands in its attribute: by itself, in an array or a relationship (only ``==`` sees it), or as a boolean."""
+"""How a value stands: by itself, in an array or a relationship (only ``==`` sees it), or as a boolean."""
 
 _MEMBERS = {
     "Relationship": "object",
@@ -142,7 +142,7 @@ def place_of(attribute: int, place: int) -> int:
 
 
 def as_text(value: str) -> str:
-    """Returns a text as it is indexed: cut, in the same order, and without NUL, which not every engine stores."""
+    """Returns a text as it is indexed: cut, in the same order, without NUL, which not every engine stores."""
     if "\x00" in value or "\x01" in value:
         value = value.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01")
     return value[:TEXT_MOST]

@@ -1,4 +1,4 @@
-"""What a commit changes, worked out before any SQL: rows to write, index rows to add and drop, counts to move.
+"""What a commit changes, worked out before any SQL: rows to write, index rows to add and drop, counts.
 
 Both engines carry out the same :class:`Changes`; only differences reach the index, so an upsert that
 changes one value touches one index row.
@@ -31,7 +31,7 @@ class Kept(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """Rows to write; ``entities`` and ``documents`` replace what has their row, ``facets`` one column of it."""
+    """Rows to write; ``entities`` and ``documents`` replace what has their row, ``facets`` one column."""
 
     entities: list[tuple[int, str, str, str, int, int, bytes]] = field(default_factory=list[Any])
     facets: list[tuple[bytes, int]] = field(default_factory=list[Any])

@@ -1,4 +1,4 @@
-"""A query made ready for SQL: the shapes it allows, the terms of the index, and what must be asked of each candidate."""
+"""A query made ready for SQL: the shapes it allows, the terms of the index, what each candidate is asked."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -228,12 +228,12 @@ def _interval_rows(term: Values, interval: Interval, last: bool) -> Sql:
     if last:
         if not worded:
             return _band_rows(term.attribute, interval)
-        text = f"SELECT entity FROM last_texts WHERE attribute = ? AND {ends.text}"
+        text = f"SELECT entity FROM last_texts WHERE attribute = ? AND {ends.text}"  # noqa: S608 -- own pieces
         return Sql(text, (term.attribute, *ends.parameters))
     places = [place_of(term.attribute, place) for place in term.places]
     among = f"attribute IN ({', '.join('?' * len(places))})"
     table = "texts" if worded else "numbers"
-    return Sql(f"SELECT entity FROM {table} WHERE {among} AND {ends.text}", (*places, *ends.parameters))
+    return Sql(f"SELECT entity FROM {table} WHERE {among} AND {ends.text}", (*places, *ends.parameters))  # noqa: S608 -- own pieces
 
 
 def _band_rows(attribute: int, interval: Interval) -> Sql:
@@ -243,7 +243,7 @@ def _band_rows(attribute: int, interval: Interval) -> Sql:
     coarse = _ends("b.band", replace(interval, low=low, high=high, low_open=False, high_open=False))
     ends = _ends("l.number", interval)
     return Sql(
-        "SELECT b.entity FROM bands b JOIN last l ON l.key = b.entity * 1048576 + b.attribute"
+        "SELECT b.entity FROM bands b JOIN last l ON l.key = b.entity * 1048576 + b.attribute"  # noqa: S608 -- own pieces
         f" WHERE b.attribute = ? AND {coarse.text} AND {ends.text}",
         (attribute, *coarse.parameters, *ends.parameters),
     )

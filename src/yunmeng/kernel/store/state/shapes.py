@@ -1,4 +1,4 @@
-"""Shapes: entities of one tenant with the same types and attributes share one; a store has few, so they fit in memory."""
+"""Shapes: entities of one tenant with the same types and attributes share one; few, so they fit in memory."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ ShapeKey = tuple[str, tuple[str, ...], frozenset[int], frozenset[int]]
 
 @dataclass(slots=True)
 class Book:
-    """The dictionaries of a store: attribute numbers, shapes, sets of scopes; ``indexed`` may be searched by value."""
+    """The dictionaries of a store: attributes, shapes, scopes; ``indexed`` may be searched by value."""
 
     names: dict[str, int] = field(default_factory=dict[str, int])
     uris: dict[int, str] = field(default_factory=dict[int, str])

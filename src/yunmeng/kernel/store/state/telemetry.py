@@ -1,4 +1,4 @@
-"""Telemetry on its way into the table of last values: the newest per series, found in columns before any SQL."""
+"""Telemetry on its way to the last values: the newest per series, found in columns before any SQL."""
 
 import json
 import math

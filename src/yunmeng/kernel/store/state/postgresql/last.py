@@ -67,7 +67,7 @@ class LastValues:
         await self._tables.apply(changes)
 
     async def reindex(self, low: int, high: int, attributes: set[int]) -> None:
-        """Adds the index rows of newly indexed attributes for the series of the entities ``low`` to ``high``."""
+        """Adds the index rows that ``attributes`` need for the series of the entities ``low`` to ``high``."""
         sql = "SELECT key, number, text FROM last WHERE key BETWEEN ? AND ?"
         rows = await self._tables.all(sql, low << 20, ((high + 1) << 20) - 1)
         keys, numbers = [row[0] for row in rows], [row[1] for row in rows]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -94,7 +94,7 @@ class PostgresqlReader:
         async with self._connection() as connection:
             await self._refresh(connection)
             limit = self._shapes_limit(reach, self._book.of_tenant(reach.tenant), "c")
-            sql = f"SELECT c.shape, sum(c.entities)::bigint FROM counts c WHERE {limit.text} GROUP BY 1"  # noqa: S608
+            sql = f"SELECT c.shape, sum(c.entities)::bigint FROM counts c WHERE {limit.text} GROUP BY 1"  # noqa: S608 -- own pieces
             counts = await fetch(connection, sql, limit.parameters)
         return count_types(self._book, {shape: count for shape, count in counts if count})
 
@@ -105,9 +105,8 @@ class PostgresqlReader:
         )
         async with self._connection() as connection:
             await self._refresh(connection)
-            rows = await fetch(
-                connection, f"SELECT e.entity FROM entities e WHERE {limit.text}", limit.parameters
-            )  # noqa: S608
+            sql = f"SELECT e.entity FROM entities e WHERE {limit.text}"  # noqa: S608 -- own pieces
+            rows = await fetch(connection, sql, limit.parameters)
             number = self._book.names.get(attribute)
             if not rows or number is None:
                 return None
@@ -143,7 +142,10 @@ class PostgresqlReader:
 
     async def records(self, kind: str, tenant: str | None = None) -> Sequence[Record]:
         """Returns the records of a kind, ordered by id."""
-        sql = "SELECT tenant, id, body, modified_at FROM records WHERE kind = ? AND (?::text IS NULL OR tenant = ?)"
+        sql = (
+            "SELECT tenant, id, body, modified_at FROM records"
+            " WHERE kind = ? AND (?::text IS NULL OR tenant = ?)"
+        )
         async with self._connection() as connection:
             rows = await fetch(connection, f"{sql} ORDER BY id, tenant", (kind, tenant, tenant))
         return [Record(kind, *row) for row in rows]
@@ -155,7 +157,7 @@ class PostgresqlReader:
         self._idle.clear()
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self) -> AsyncGenerator[Connection, None]:
         """Lends a connection inside one transaction; one that breaks is thrown away."""
         async with self._free:
             connection = self._idle.pop() if self._idle else await self._server.connect(snapshots=True)

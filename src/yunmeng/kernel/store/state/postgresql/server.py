@@ -1,6 +1,6 @@
 """Connections to the server, its tables, and its errors as ones that a person can act on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString, cast
 
@@ -28,15 +28,17 @@ CREATE TABLE shapes(shape bigint PRIMARY KEY, tenant text NOT NULL, types text N
 CREATE TABLE scopes(scope bigint PRIMARY KEY, paths text NOT NULL);
 CREATE TABLE counts(shape bigint, division text COLLATE "C", entities bigint NOT NULL,
     PRIMARY KEY(shape, division));
-CREATE TABLE entities(entity bigint PRIMARY KEY, tenant text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL,
-    division text COLLATE "C" NOT NULL, shape bigint NOT NULL, scope bigint NOT NULL, facets bytea NOT NULL);
+CREATE TABLE entities(entity bigint PRIMARY KEY, tenant text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL, division text COLLATE "C" NOT NULL, shape bigint NOT NULL,
+    scope bigint NOT NULL, facets bytea NOT NULL);
 CREATE UNIQUE INDEX entities_by_id ON entities(tenant, id);
 CREATE INDEX entities_by_shape ON entities(shape, id, division);
 CREATE INDEX entities_by_division ON entities(division);
 CREATE INDEX entities_by_scope ON entities(scope) WHERE scope <> 0;
 CREATE TABLE documents(entity bigint PRIMARY KEY, body bytea NOT NULL);
 CREATE TABLE numbers(attribute bigint, value float8, entity bigint, PRIMARY KEY(attribute, value, entity));
-CREATE TABLE texts(attribute bigint, value text COLLATE "C", entity bigint, PRIMARY KEY(attribute, value, entity));
+CREATE TABLE texts(attribute bigint, value text COLLATE "C", entity bigint,
+    PRIMARY KEY(attribute, value, entity));
 CREATE TABLE boxes(key bigint PRIMARY KEY, area box NOT NULL);
 CREATE INDEX boxes_by_area ON boxes USING gist(area);
 CREATE TABLE last(key bigint PRIMARY KEY, observed_at bigint NOT NULL, number float8, text bytea,
@@ -81,9 +83,8 @@ class Server:
         """Opens a connection; ``snapshots`` gives every transaction one unchanging view, for reading."""
         extra = {"password": self._password} if self._password else {}
         with self.explained():
-            connection = cast(
-                "Connection",
-                await AsyncConnection.connect(self._url, autocommit=not snapshots, **cast("Any", extra)),
+            connection = await AsyncConnection.connect(
+                self._url, autocommit=not snapshots, **cast("Any", extra)
             )
             if snapshots:
                 await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
@@ -108,8 +109,17 @@ class Server:
         if version > VERSION:
             raise Broken("store.newer", path=self.place, found=version, known=VERSION)
 
+    async def lock(self, connection: Connection) -> None:
+        """Takes the writer's lock, which goes when its connection does.
+
+        Raises:
+            Unavailable: ``store.busy`` when another writer has it.
+        """
+        if not (await fetch(connection, "SELECT pg_try_advisory_lock(?)", (WRITER_LOCK,)))[0][0]:
+            raise Unavailable("store.busy", path=self.place)
+
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def explained(self) -> Generator[None, None, None]:
         """Turns the server's errors into those that a person can act on."""
         try:
             yield

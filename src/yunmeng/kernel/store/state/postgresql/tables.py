@@ -34,7 +34,7 @@ class Tables:
         return await fetch(self._connection, sql, parameters)
 
     async def many(self, sql: str, types: str, rows: Iterable[Sequence[object]]) -> None:
-        """Carries out a statement over rows: ``{rows}`` in it is the table of them, ``types`` their columns'."""
+        """Carries out a statement over rows: ``{rows}`` is the table of them, ``types`` their columns'."""
         columns = list(zip(*rows, strict=True))
         if columns:
             arrays = ", ".join(f"?::{type}[]" for type in types.split())
@@ -61,9 +61,15 @@ class Tables:
         await self._drop(changes)
         entities = {row[0]: row for row in changes.entities}
         await self.many(_ENTITIES, "bigint text text text bigint bigint bytea", entities.values())
-        sql = "UPDATE entities e SET facets = r.facets FROM {rows} AS r(facets, entity) WHERE e.entity = r.entity"
+        sql = (
+            "UPDATE entities e SET facets = r.facets FROM {rows} AS r(facets, entity)"
+            " WHERE e.entity = r.entity"
+        )
         await self.many(sql, "bytea bigint", changes.facets)
-        sql = "INSERT INTO documents SELECT * FROM {rows} ON CONFLICT(entity) DO UPDATE SET body = excluded.body"
+        sql = (
+            "INSERT INTO documents SELECT * FROM {rows}"
+            " ON CONFLICT(entity) DO UPDATE SET body = excluded.body"
+        )
         await self.many(sql, "bigint bytea", changes.documents)
         await self._add("numbers", "bigint float8 bigint", changes.numbers_added)
         await self._add("texts", "bigint text bigint", changes.texts_added)
@@ -121,7 +127,8 @@ class Tables:
     async def touch_book(self) -> None:
         """Tells the readers that the dictionaries have changed."""
         await self.all(
-            "INSERT INTO counters VALUES('book', 1) ON CONFLICT(name) DO UPDATE SET value = counters.value + 1"
+            "INSERT INTO counters VALUES('book', 1)"
+            " ON CONFLICT(name) DO UPDATE SET value = counters.value + 1"
         )
 
     async def set_counter(self, name: str, value: int) -> None:

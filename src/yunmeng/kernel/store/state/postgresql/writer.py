@@ -10,7 +10,7 @@ from yunmeng.kernel.store.state.ledger import Changes, Ledger
 from yunmeng.kernel.store.state.port import Commit, EntityPut, OutboxItem
 from yunmeng.kernel.store.state.postgresql.last import LastValues
 from yunmeng.kernel.store.state.postgresql.reader import SCAN_MOST, PostgresqlReader, read_book
-from yunmeng.kernel.store.state.postgresql.server import WRITER_LOCK, Connection, Server, fetch
+from yunmeng.kernel.store.state.postgresql.server import Connection, Server, fetch
 from yunmeng.kernel.store.state.postgresql.tables import Tables
 from yunmeng.kernel.store.state.shapes import INDEXED, Book
 
@@ -98,8 +98,7 @@ class PostgresqlWriter(PostgresqlReader):
         connection = await self._server.connect(snapshots=False)
         try:
             with self._server.explained():
-                if not (await fetch(connection, "SELECT pg_try_advisory_lock(?)", (WRITER_LOCK,)))[0][0]:
-                    raise Unavailable("store.busy", path=self._server.place)
+                await self._server.lock(connection)
                 await self._server.prepare(connection, make=True)
                 await self._load(connection)
         except BaseException:
@@ -116,7 +115,8 @@ class PostgresqlWriter(PostgresqlReader):
         self._filling = {row[0] for row in rows}
         newest = await fetch(
             connection,
-            "SELECT greatest((SELECT max(entity) FROM entities), (SELECT value FROM counters WHERE name = 'entities'), 0)",
+            "SELECT greatest((SELECT max(entity) FROM entities),"
+            " (SELECT value FROM counters WHERE name = 'entities'), 0)",
         )
         self._ledger = Ledger(book, newest[0][0] + 1)
         self._ledger.refresh_indexed(self._filling)
@@ -180,7 +180,10 @@ class PostgresqlWriter(PostgresqlReader):
             " modified_at = excluded.modified_at, body = excluded.body"
         )
         await tables.many(sql, "text text text bigint bytea", [(*key, *row) for key, row in records.items()])
-        sql = "DELETE FROM records t USING {rows} AS r(a, b, c) WHERE t.kind = r.a AND t.tenant = r.b AND t.id = r.c"
+        sql = (
+            "DELETE FROM records t USING {rows} AS r(a, b, c)"
+            " WHERE t.kind = r.a AND t.tenant = r.b AND t.id = r.c"
+        )
         await tables.many(sql, "text text text", commit.drop_records)
 
     async def _store_outbox(self, tables: Tables, commit: Commit) -> int:
@@ -191,7 +194,10 @@ class PostgresqlWriter(PostgresqlReader):
             await tables.set_counter("outbox", highest + len(rows))
         if commit.emitted:
             await tables.all("DELETE FROM outbox WHERE number <= ?", commit.emitted)
-        sql = "INSERT INTO positions SELECT * FROM {rows} ON CONFLICT(stream) DO UPDATE SET reached = excluded.reached"
+        sql = (
+            "INSERT INTO positions SELECT * FROM {rows}"
+            " ON CONFLICT(stream) DO UPDATE SET reached = excluded.reached"
+        )
         await tables.many(sql, "text bigint", list(commit.positions.items()))
         return highest + len(rows)
 
@@ -199,8 +205,14 @@ class PostgresqlWriter(PostgresqlReader):
         while True:
             await asyncio.sleep(_TEND_S)
             with contextlib.suppress(Unavailable):
-                while await self._write(self._fill):
-                    await asyncio.sleep(0.01)
+                await self._fill_gently()
+
+    async def _fill_gently(self) -> None:
+        more = True
+        while more:
+            more = await self._write(self._fill)
+            # commits go first
+            await asyncio.sleep(0.01)
 
     async def _fill(self, tables: Tables) -> bool:
         """Goes one step with the indexes that were wished for; tells whether there is more to do."""
@@ -208,7 +220,10 @@ class PostgresqlWriter(PostgresqlReader):
         if not self._filling:
             return False
         reached = await tables.counter("filled")
-        sql = "SELECT e.entity, d.body FROM entities e JOIN documents d ON d.entity = e.entity WHERE e.entity > ?"
+        sql = (
+            "SELECT e.entity, d.body FROM entities e JOIN documents d ON d.entity = e.entity"
+            " WHERE e.entity > ?"
+        )
         rows = await tables.all(f"{sql} ORDER BY e.entity LIMIT ?", reached, _FILL_ROWS)
         if not rows:
             await self._finish_filling(tables)

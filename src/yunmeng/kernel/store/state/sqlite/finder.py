@@ -1,7 +1,7 @@
 """Queries on SQLite: which index drives, what is read in order of id, what the matcher is asked.
 
 The engine does not know how many rows a condition leaves, so it is told: a bounded count on each index
-term picks the driver, and when none is selective the entities are walked in order of id until the page is full.
+term picks the driver, and when none is selective the entities are walked by id until the page is full.
 """
 
 from collections.abc import Callable, Iterator
@@ -95,14 +95,14 @@ class Finder:
         plan.ask = plan.ask or len(rest) < len(plan.rows) - 1
         driver = plan.rows[best]
         source = (
-            f"(SELECT DISTINCT entity FROM ({driver.text})) r CROSS JOIN entities e ON e.entity = r.entity"
+            f"(SELECT DISTINCT entity FROM ({driver.text})) r CROSS JOIN entities e ON e.entity = r.entity"  # noqa: S608 -- own pieces
         )
         limits = [*where, *plan.rest, *(Sql(f"e.entity IN ({r.text})", r.parameters) for r in rest)]
         return self._ordered(Sql(source, driver.parameters), limits, light=sizes[best] <= SELECTIVE // 4)
 
     def _size(self, rows: Sql) -> int:
         # the limit is inside, so that a huge set is not counted to its end
-        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT {SELECTIVE + 1})"  # noqa: S608
+        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT {SELECTIVE + 1})"  # noqa: S608 -- own pieces
         return self._session.number(Sql(text, rows.parameters))
 
     def _shape_limit(self, plan: Plan) -> list[Sql]:

@@ -1,13 +1,13 @@
-"""The table of last values: one row a series, written only by what is newer; indexed by band where asked for."""
+"""The table of last values: one row a series, written only by what is newer; by band where asked for."""
 
 from collections.abc import Sequence
 
-import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from yunmeng.kernel.model import ObservationBatch
 from yunmeng.kernel.store.state.ledger import Changes, Ledger
+from yunmeng.kernel.store.state.sqlite.connection import whole_numbers
 from yunmeng.kernel.store.state.sqlite.tables import Tables
 from yunmeng.kernel.store.state.telemetry import (
     Newest,
@@ -51,11 +51,12 @@ class LastValues:
         keys, times, numbers, texts = self._stored(fresh.keys)
         places = np.minimum(np.searchsorted(keys, fresh.keys), max(len(keys) - 1, 0))
         known = keys[places] == fresh.keys if len(keys) else np.zeros(len(fresh.keys), np.bool_)
-        self._gain(fresh.keys[~known].tolist(), ledger)
+        absent: list[int] = fresh.keys[~known].tolist()
+        self._gain(absent, ledger)
         taken = ~known
         taken[known] = fresh.observed_at[known] >= times[places[known]]
         if indexed:
-            old = places[known & taken].tolist()
+            old: list[int] = places[known & taken].tolist()
             self._tables.drop_index_rows(
                 index_rows_of(
                     keys[old].tolist(), numbers[old].tolist(), [texts[place] for place in old], indexed
@@ -78,7 +79,7 @@ class LastValues:
         self._tables.apply(changes)
 
     def reindex(self, low: int, high: int, attributes: set[int]) -> None:
-        """Adds the index rows of newly indexed attributes for the series of the entities ``low`` to ``high``."""
+        """Adds the index rows that ``attributes`` need for the series of the entities ``low`` to ``high``."""
         rows = self._tables.all(
             "SELECT key, number, text FROM last WHERE key BETWEEN ? AND ?", low << 20, ((high + 1) << 20) - 1
         )
@@ -98,8 +99,9 @@ class LastValues:
         self, keys: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], list[str | None]]:
         rows = self._tables.all(
-            "SELECT l.key, l.observed_at, l.number, l.text FROM carray(?) c CROSS JOIN last l ON l.key = c.value",
-            apsw.carray(np.ascontiguousarray(keys)),
+            "SELECT l.key, l.observed_at, l.number, l.text"
+            " FROM carray(?) c CROSS JOIN last l ON l.key = c.value",
+            whole_numbers(keys.tolist()),
         )
         return (
             np.array([row[0] for row in rows], np.int64),

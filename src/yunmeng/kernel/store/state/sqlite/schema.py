@@ -1,13 +1,14 @@
 """The tables of the SQLite engine, and what opening a file can meet: newer, foreign, corrupt, busy, full."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 
 from yunmeng.kernel.base import Broken, Unavailable
+from yunmeng.kernel.store.state.sqlite.connection import Connection
 
 VERSION = 1
 """Of the tables below; a store of a newer one is refused."""
@@ -21,13 +22,13 @@ _CHECKPOINT_PAGES = 16_000
 
 _TABLES = """
 CREATE TABLE names(attribute INTEGER PRIMARY KEY, uri TEXT NOT NULL, indexed INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE shapes(shape INTEGER PRIMARY KEY, tenant TEXT NOT NULL, types TEXT NOT NULL, stored TEXT NOT NULL,
-    last TEXT NOT NULL);
+CREATE TABLE shapes(shape INTEGER PRIMARY KEY, tenant TEXT NOT NULL, types TEXT NOT NULL,
+    stored TEXT NOT NULL, last TEXT NOT NULL);
 CREATE TABLE scopes(scope INTEGER PRIMARY KEY, paths TEXT NOT NULL);
 CREATE TABLE counts(shape INTEGER, division TEXT, entities INTEGER NOT NULL, PRIMARY KEY(shape, division))
     WITHOUT ROWID;
-CREATE TABLE entities(entity INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL, division TEXT NOT NULL,
-    shape INTEGER NOT NULL, scope INTEGER NOT NULL, facets BLOB NOT NULL);
+CREATE TABLE entities(entity INTEGER PRIMARY KEY, tenant TEXT NOT NULL, id TEXT NOT NULL,
+    division TEXT NOT NULL, shape INTEGER NOT NULL, scope INTEGER NOT NULL, facets BLOB NOT NULL);
 CREATE UNIQUE INDEX entities_by_id ON entities(tenant, id);
 CREATE INDEX entities_by_shape ON entities(shape, id, division);
 CREATE INDEX entities_by_division ON entities(division);
@@ -52,11 +53,11 @@ CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 """
 
 
-def open_for_writing(path: Path) -> apsw.Connection:
+def open_for_writing(path: Path) -> Connection:
     """Opens the store, making its tables when the file is new; commits are synced before they return."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with explained(path):
-        connection = apsw.Connection(str(path))
+        connection = Connection(path)
         for pragma in (
             f"page_size={_PAGE_BYTES}",
             "journal_mode=WAL",
@@ -65,17 +66,17 @@ def open_for_writing(path: Path) -> apsw.Connection:
             f"cache_size=-{_WRITER_CACHE_KIB}",
             "temp_store=MEMORY",
         ):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
+            connection.all(f"PRAGMA {pragma}")
         if _ask(connection, "SELECT count(*) FROM sqlite_master") == 0:
-            with connection:
-                connection.execute(_TABLES)
-                connection.execute(f"PRAGMA user_version={VERSION}")
-                connection.execute(f"PRAGMA application_id={_APPLICATION}")
+            with connection.transaction():
+                connection.all(_TABLES)
+                connection.all(f"PRAGMA user_version={VERSION}")
+                connection.all(f"PRAGMA application_id={_APPLICATION}")
         _check(connection, path)
     return connection
 
 
-def open_for_reading(path: Path) -> apsw.Connection:
+def open_for_reading(path: Path) -> Connection:
     """Opens the store read-only.
 
     Raises:
@@ -84,17 +85,16 @@ def open_for_reading(path: Path) -> apsw.Connection:
     if not path.exists():
         raise Unavailable("store.absent", path=path)
     with explained(path):
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=256)
-        connection.set_busy_timeout(2_000)
-        connection.execute(f"PRAGMA mmap_size={_MMAP_BYTES}").fetchall()
-        connection.execute(f"PRAGMA cache_size=-{_READER_CACHE_KIB}").fetchall()
-        connection.execute("PRAGMA temp_store=MEMORY").fetchall()
+        connection = Connection(path, read_only=True)
+        connection.all(f"PRAGMA mmap_size={_MMAP_BYTES}")
+        connection.all(f"PRAGMA cache_size=-{_READER_CACHE_KIB}")
+        connection.all("PRAGMA temp_store=MEMORY")
         _check(connection, path)
     return connection
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Generator[None, None, None]:
     """Turns the engine's errors into those that a person can act on."""
     try:
         yield
@@ -110,7 +110,7 @@ def explained(path: Path) -> Iterator[None]:
         raise Unavailable("store.unreadable", path=path, reason=str(cause)) from cause
 
 
-def _check(connection: apsw.Connection, path: Path) -> None:
+def _check(connection: Connection, path: Path) -> None:
     version = _ask(connection, "PRAGMA user_version")
     if _ask(connection, "PRAGMA application_id") != _APPLICATION:
         raise Broken("store.foreign", path=path)
@@ -118,7 +118,5 @@ def _check(connection: apsw.Connection, path: Path) -> None:
         raise Broken("store.newer", path=path, found=version, known=VERSION)
 
 
-def _ask(connection: apsw.Connection, sql: str) -> int:
-    for (value,) in connection.execute(sql):
-        return int(str(value))
-    return 0
+def _ask(connection: Connection, sql: str) -> int:
+    return int(connection.all(sql)[0][0])

@@ -1,23 +1,20 @@
 """One read-only connection: snapshots, the dictionaries kept in memory, documents with their last values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
-
-import apsw
-import numpy as np
+from typing import cast
 
 from yunmeng.kernel.store.state.facets import Box
 from yunmeng.kernel.store.state.merge import Last, merge
 from yunmeng.kernel.store.state.plan import Sql, within
 from yunmeng.kernel.store.state.port import Record
 from yunmeng.kernel.store.state.shapes import NAMES, SCOPES, SHAPES, Book, Shape, count_types, take_in
+from yunmeng.kernel.store.state.sqlite.connection import Connection, Row, whole_numbers
+from yunmeng.kernel.store.state.sqlite.connection import texts as as_array
 from yunmeng.kernel.store.state.sqlite.schema import explained, open_for_reading
 from yunmeng.kernel.store.state.telemetry import last_key, last_keys
 from yunmeng.kernel.trust import Reach
-
-Row = tuple[Any, ...]
 
 _GET = (
     "SELECT e.entity, e.shape, d.body FROM entities e CROSS JOIN documents d ON d.entity = e.entity"
@@ -33,34 +30,26 @@ class SqliteDialect:
         """Returns ``column`` is one of many whole numbers."""
         if len(numbers) <= 8:
             return Sql(f"{column} IN ({', '.join(map(str, numbers))})")
-        return Sql(f"{column} IN (SELECT value FROM carray(?))", (whole_numbers(numbers),))
+        return Sql(f"{column} IN (SELECT value FROM carray(?))", (whole_numbers(numbers),))  # noqa: S608 -- own pieces
 
     def among_texts(self, column: str, texts: Sequence[str]) -> Sql:
         """Returns ``column`` is one of many texts."""
-        return Sql(f"{column} IN (SELECT value FROM carray(?))", (apsw.carray(tuple(texts)),))
+        return Sql(f"{column} IN (SELECT value FROM carray(?))", (as_array(texts),))  # noqa: S608 -- own pieces
 
     def in_box(self, box: Box) -> Sql:
         """Returns a select of the entities with a geometry whose box meets ``box``."""
         west, south, east, north = box
         return Sql(
-            "SELECT key / 16 AS entity FROM boxes WHERE west <= ? AND east >= ? AND south <= ? AND north >= ?",
+            "SELECT key / 16 AS entity FROM boxes"
+            " WHERE west <= ? AND east >= ? AND south <= ? AND north >= ?",
             (east, west, north, south),
         )
 
 
-def whole_numbers(numbers: Sequence[int]) -> object:
-    """Returns whole numbers as an array that a statement takes."""
-    return apsw.carray(np.array(numbers, dtype=np.int64))
-
-
-def read_book(connection: apsw.Connection, book: Book) -> None:
+def read_book(connection: Connection, book: Book) -> None:
     """Brings the dictionaries up to date; what they hold already stays."""
     newest = max(book.shapes, default=0)
-    take_in(book, _all(connection, NAMES), _all(connection, SHAPES, (newest,)), _all(connection, SCOPES))
-
-
-def _all(connection: apsw.Connection, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-    return cast("list[Row]", connection.execute(sql, cast("tuple[Any, ...]", tuple(parameters))).fetchall())
+    take_in(book, connection.all(NAMES), connection.all(SHAPES, (newest,)), connection.all(SCOPES))
 
 
 class Session:
@@ -77,11 +66,11 @@ class Session:
 
     def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Returns all rows of a statement."""
-        return _all(self._connection, sql, parameters)
+        return self._connection.all(sql, parameters)
 
     def each(self, sql: Sql) -> Iterator[Row]:
         """Yields rows as they are found."""
-        return cast("Iterator[Row]", self._connection.execute(sql.text, cast("Any", sql.parameters)))
+        return self._connection.each(sql.text, sql.parameters)
 
     def number(self, sql: Sql) -> int:
         """Returns the one number that a statement finds, 0 for none."""
@@ -89,15 +78,15 @@ class Session:
         return int(rows[0][0] or 0) if rows else 0
 
     @contextmanager
-    def snapshot(self) -> Iterator[Book]:
+    def snapshot(self) -> Generator[Book, None, None]:
         """Holds one state of the store, with the dictionaries that belong to it."""
         with explained(self.path):
-            self._connection.execute("BEGIN")
+            self._connection.all("BEGIN")
             try:
                 self._refresh()
                 yield self.book
             finally:
-                self._connection.execute("COMMIT")
+                self._connection.all("COMMIT")
 
     def get(self, reach: Reach, id: str) -> bytes | None:
         """Returns a document with its last values, or None when absent or out of reach."""
@@ -132,7 +121,7 @@ class Session:
             if attribute not in self.book.names:
                 self._refresh()
             rows = self.all(
-                "SELECT e.entity FROM entities e WHERE e.tenant = ? AND e.id = ?" + limit.text,
+                "SELECT e.entity FROM entities e WHERE e.tenant = ? AND e.id = ?" + limit.text,  # noqa: S608 -- own pieces
                 (reach.tenant, entity, *limit.parameters),
             )
             if not rows or attribute not in self.book.names:
@@ -172,7 +161,8 @@ class Session:
         limit, parameters = ("", (kind,)) if tenant is None else (" AND tenant = ?", (kind, tenant))
         with explained(self.path):
             rows = self.all(
-                f"SELECT tenant, id, body, modified_at FROM records WHERE kind = ?{limit} ORDER BY id, tenant",  # noqa: S608
+                f"SELECT tenant, id, body, modified_at FROM records WHERE kind = ?{limit}"  # noqa: S608 -- own pieces
+                " ORDER BY id, tenant",
                 parameters,
             )
         return [Record(kind, *row) for row in rows]

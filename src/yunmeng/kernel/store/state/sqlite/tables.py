@@ -4,10 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-import apsw
-
 from yunmeng.kernel.store.state.ledger import Changes, Kept, Ledger
-from yunmeng.kernel.store.state.sqlite.session import Row, whole_numbers
+from yunmeng.kernel.store.state.sqlite.connection import Connection, Row, texts, whole_numbers
 from yunmeng.kernel.store.state.telemetry import IndexRows, index_rows, last_keys, split_key
 
 _KEPT = "SELECT e.entity, e.id, e.division, e.shape, e.scope, e.facets FROM"
@@ -16,16 +14,16 @@ _KEPT = "SELECT e.entity, e.id, e.division, e.shape, e.scope, e.facets FROM"
 class Tables:
     """Statements of the one writing connection, inside its transaction."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def all(self, sql: str, *parameters: object) -> list[Row]:
         """Returns all rows of a statement."""
-        return cast("list[Row]", self._connection.execute(sql, cast("Any", parameters)).fetchall())
+        return self._connection.all(sql, parameters)
 
     def many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Carries out a statement for each row."""
-        self._connection.executemany(sql, cast("Any", rows))
+        self._connection.many(sql, rows)
 
     def kept(self, tenant: str, ids: Sequence[str]) -> dict[str, Kept]:
         """Returns what is kept of the entities that exist."""
@@ -33,7 +31,7 @@ class Tables:
             return {}
         rows = self.all(
             f"{_KEPT} carray(?) c CROSS JOIN entities e ON e.tenant = ? AND e.id = c.value",
-            apsw.carray(tuple(ids)),
+            texts(ids),
             tenant,
         )
         return {row[1]: Kept(*row) for row in rows}
@@ -54,7 +52,8 @@ class Tables:
             self._remove(entity)
         self.many(
             "INSERT INTO entities VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(entity) DO UPDATE SET"
-            " division = excluded.division, shape = excluded.shape, scope = excluded.scope, facets = excluded.facets",
+            " division = excluded.division, shape = excluded.shape, scope = excluded.scope,"
+            " facets = excluded.facets",
             changes.entities,
         )
         self.many("UPDATE entities SET facets = ? WHERE entity = ?", changes.facets)

@@ -45,7 +45,8 @@ class SqliteWriter(SqliteReader):
         """Reads the dictionaries; after a transaction that failed, too."""
         book = Book()
         read_book(self._connection, book)
-        self._filling = {n for (n,) in self._tables.all("SELECT attribute FROM names WHERE indexed = 1")}
+        rows = self._tables.all("SELECT attribute FROM names WHERE indexed = 1")
+        self._filling: set[int] = {row[0] for row in rows}
         newest = self._tables.all("SELECT coalesce(max(entity), 0) FROM entities")[0][0]
         floor = self._tables.all("SELECT coalesce(max(value), 0) FROM counters WHERE name = 'entities'")[0][0]
         self._ledger = Ledger(book, max(newest, floor) + 1)
@@ -55,7 +56,10 @@ class SqliteWriter(SqliteReader):
     async def documents(self, tenant: str, ids: Iterable[str]) -> Mapping[str, bytes]:
         """Returns stored documents as they are (no last values), for read-modify-write."""
         wanted = tuple(ids)
-        sql = "SELECT e.id, d.body FROM entities e CROSS JOIN documents d ON d.entity = e.entity WHERE e.tenant = ?"
+        sql = (
+            "SELECT e.id, d.body FROM entities e CROSS JOIN documents d ON d.entity = e.entity"
+            " WHERE e.tenant = ?"
+        )
         among = self._session.dialect.among_texts("e.id", wanted) if wanted else None
         if among is None:
             return {}
@@ -104,6 +108,12 @@ class SqliteWriter(SqliteReader):
         while await self._write(self._fill):
             pass
 
+    def limit_pages(self, most: int) -> int:
+        """Lets the file grow to so many pages of 4 KiB and no further; returns the limit before."""
+        before = self._tables.all("PRAGMA max_page_count")[0][0]
+        self._tables.all(f"PRAGMA max_page_count={int(most)}")
+        return before
+
     async def close(self) -> None:
         """Waits for the commit under way and closes the engine."""
         self._tending.cancel()
@@ -119,12 +129,15 @@ class SqliteWriter(SqliteReader):
 
     def _transact(self, work: Callable[[], T]) -> T:
         with explained(self._path):
-            try:
-                with self._connection:
-                    done = work()
-            except BaseException:
-                self._load()
-                raise
+            return self._settled(work)
+
+    def _settled(self, work: Callable[[], T]) -> T:
+        try:
+            with self._connection.transaction():
+                done = work()
+        except BaseException:
+            self._load()
+            raise
         self._ledger.settle()
         return done
 
@@ -190,8 +203,14 @@ class SqliteWriter(SqliteReader):
         while True:
             await asyncio.sleep(_TEND_S)
             with contextlib.suppress(Unavailable):
-                while await self._write(self._fill):
-                    await asyncio.sleep(0.01)
+                await self._fill_gently()
+
+    async def _fill_gently(self) -> None:
+        more = True
+        while more:
+            more = await self._write(self._fill)
+            # commits go first
+            await asyncio.sleep(0.01)
 
     def _fill(self) -> bool:
         """Goes one step with the indexes that were wished for; tells whether there is more to do."""
@@ -239,7 +258,7 @@ class SqliteWriter(SqliteReader):
         for number in self._filling:
             self._ledger.book.indexed.add(number)
             (self._wanted / str(number)).unlink(missing_ok=True)
-        self._filling = set()
+        self._filling = set[int]()
 
 
 def _take_lock(path: Path) -> IO[bytes]:

@@ -4,8 +4,8 @@ import asyncio
 from base64 import b64decode
 
 import msgspec
-
 from tests.kernel.keeper.conftest import LEVEL, OPERATOR, House, level
+
 from yunmeng.kernel.base import now_us
 from yunmeng.kernel.keeper import QUARANTINE, Quarantined
 from yunmeng.kernel.model import SYNTHETIC, Delete, Quality, decode_batch

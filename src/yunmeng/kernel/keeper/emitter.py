@@ -1,8 +1,8 @@
 """What follows a commit: history in blocks, changes on the bus; the outbox remembers what is still owed.
 
-An outbox item is owed to the bus at once and to the history within the linger. Which items make up a history
-block is written into the state before the block is inserted, so that after a crash the same block is sent
-under the same token and the history stores it once.
+An outbox item is owed to the bus at once and to the history within the linger. The history stores a block
+once by its token, so after a crash the same items must be sent as the same block. A large item is a block by
+itself, which its topic says; which small items make up a block is stored before the block is inserted.
 """
 
 import asyncio
@@ -21,8 +21,11 @@ from yunmeng.kernel.model import Change, Document, ObservationBatch
 from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
 from yunmeng.kernel.trust import Principal
 
-CHANGES, OBSERVED, RECORDS = "changes", "observed", "records"
+CHANGES, OBSERVED, BLOCK, RECORDS = "changes", "observed", "observed-block", "records"
 KEEPER = Principal("urn:yunmeng:service:keeper", kind="service", roles=("service",))
+
+_CHANGES_EACH = 250
+_MOST_ON_THE_WAY = 32
 
 _log = logging.getLogger("yunmeng.keeper")
 _Result = TypeVar("_Result")
@@ -57,16 +60,13 @@ class Owed:
     changes: Sequence[Change] = ()
     notes: Sequence[RecordNote] = ()
     batches: Sequence[tuple[Message, ObservationBatch]] = ()
+    alone: bool = False
+    rows: int = field(init=False)
+    """About how many values the history receives."""
 
-    @property
-    def position(self) -> int:
-        """The last OBS position that this item covers (0: none)."""
-        return max((message.position for message, _ in self.batches), default=0)
-
-    @property
-    def rows(self) -> int:
-        """About how many values the history receives."""
-        return sum(len(batch) for _, batch in self.batches) + sum(len(c.attributes) for c in self.changes)
+    def __post_init__(self) -> None:
+        observed = sum(len(batch) for _, batch in self.batches)
+        self.rows = observed + sum(len(change.attributes) for change in self.changes)
 
 
 @dataclass(slots=True)
@@ -98,7 +98,8 @@ async def unpack(item: OutboxItem, bus: Bus) -> Owed:
     found = [message for message in messages if message.position in observed]
     if len(found) != len(observed):
         raise Broken("keeper.lost-observations", first=min(observed), last=max(observed))
-    return Owed(item.number, batches=[(m, retake(m, observed[m.position])) for m in found])
+    batches = [(message, retake(message, observed[message.position])) for message in found]
+    return Owed(item.number, batches=batches, alone=item.topic == BLOCK)
 
 
 def instances_of(change: Change) -> list[Instance]:
@@ -137,7 +138,8 @@ class Emitter:
         self._history = history
         self._linger_s = linger_s
         self._block_rows = block_rows
-        self._wake = asyncio.Event()
+        self._to_publish = asyncio.Event()
+        self._to_write = asyncio.Event()
         self.debt = Debt()
         self.published = 0
         self.written = 0
@@ -148,7 +150,14 @@ class Emitter:
     def owe(self, owed: Owed) -> None:
         """Takes on what a commit left behind."""
         self.debt.add(owed)
-        self._wake.set()
+        self._to_publish.set()
+        self._to_write.set()
+
+    def owe_bus(self, owed: Owed) -> None:
+        """Takes on what the history has already."""
+        self.debt.unpublished.append(owed)
+        self._to_publish.set()
+        self.written = owed.number
 
     @property
     def settled(self) -> int:
@@ -158,13 +167,24 @@ class Emitter:
     async def publish_forever(self) -> None:
         """Publishes changes as soon as they are committed."""
         while True:
-            while self.debt.unpublished:
-                owed = list(self.debt.unpublished)[:64]
-                await self._retry("bus", lambda owed=owed: self._publish(owed))
-                for _ in owed:
-                    self.debt.unpublished.popleft()
-                self.published = owed[-1].number
-            await asyncio.sleep(0.002 if self.debt.unwritten else 0.02)
+            while not self.debt.unpublished:
+                self._to_publish.clear()
+                await self._to_publish.wait()
+            owed = self._next_to_publish()
+            await self._retry("bus", lambda owed=owed: self._publish(owed))
+            for _ in owed:
+                self.debt.unpublished.popleft()
+            self.published = owed[-1].number
+
+    def _next_to_publish(self) -> list[Owed]:
+        owed: list[Owed] = []
+        messages = 0
+        for one in self.debt.unpublished:
+            messages += len(one.batches) + len(one.notes) + len(one.changes) // _CHANGES_EACH + 1
+            if owed and messages > _MOST_ON_THE_WAY:
+                break
+            owed.append(one)
+        return owed
 
     async def _publish(self, owed: Sequence[Owed]) -> None:
         await asyncio.gather(*(send for one in owed for send in self._messages(one)))
@@ -173,7 +193,7 @@ class Emitter:
         by_tenant: defaultdict[str, list[Change]] = defaultdict(list)
         for change in owed.changes:
             by_tenant[change.tenant].append(change)
-        publish, number = self._bus.publish, owed.number
+        publish, name = self._bus.publish, f"{self.store}-{owed.number}"
         encode = msgspec.msgpack.encode
         return [
             *(
@@ -181,7 +201,7 @@ class Emitter:
                     entity_changes_subject(tenant),
                     encode(part),
                     KEEPER,
-                    key=f"chg-{owed.number}-{tenant}-{place}",
+                    key=f"chg-{name}-{tenant}-{place}",
                 )
                 for tenant, changes in by_tenant.items()
                 for place, part in enumerate(_parts(changes))
@@ -191,7 +211,7 @@ class Emitter:
                 for message, batch in owed.batches
             ),
             *(
-                publish(record_subject(note.kind), encode(note), KEEPER, key=f"rec-{number}-{place}")
+                publish(record_subject(note.kind), encode(note), KEEPER, key=f"rec-{name}-{place}")
                 for place, note in enumerate(owed.notes)
             ),
         ]
@@ -201,9 +221,9 @@ class Emitter:
         while True:
             await self._wait_for_block()
             block = self._next_block()
-            if block:
+            if not block[0].alone and any(owed.rows for owed in block):
                 await announce(block[0].number, block[-1].number)
-                await self.write(block)
+            await self.write(block)
 
     async def write(self, block: Sequence[Owed]) -> None:
         """Inserts one block and drops it from the debt."""
@@ -224,19 +244,19 @@ class Emitter:
 
     async def _wait_for_block(self) -> None:
         while not self.debt.unwritten:
-            self._wake.clear()
-            await self._wake.wait()
-        if self.debt.rows < self._block_rows:
+            self._to_write.clear()
+            await self._to_write.wait()
+        if not self.debt.unwritten[0].alone and self.debt.rows < self._block_rows:
             await asyncio.sleep(self._linger_s)
 
     def _next_block(self) -> list[Owed]:
         block: list[Owed] = []
         rows = 0
         for owed in self.debt.unwritten:
-            if block and rows + owed.rows > 2 * self._block_rows:
+            rows += owed.rows
+            if block and (owed.alone or block[0].alone or rows > 2 * self._block_rows):
                 break
             block.append(owed)
-            rows += owed.rows
         return block
 
     async def _retry(self, part: str, act: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -264,6 +284,6 @@ def _history_block(store: str, block: Sequence[Owed]) -> HistoryBlock:
     )
 
 
-def _parts(changes: list[Change], most: int = 250) -> list[list[Change]]:
+def _parts(changes: list[Change], most: int = _CHANGES_EACH) -> list[list[Change]]:
     """Splits so that no message grows past what the bus carries."""
     return [changes[start : start + most] for start in range(0, len(changes), most)]

@@ -1,7 +1,8 @@
 """Observations on their way in: decoded, checked row by row, the bad ones quarantined."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -14,6 +15,8 @@ from yunmeng.kernel.model import ObservationBatch, Series, decode_batch, encode_
 from yunmeng.kernel.store import Record, StateWriter
 
 QUARANTINE = "quarantine"
+EARLIEST_US = -2_208_988_800_000_000
+"""The first moment that the history can hold: 1900-01-01, in microseconds UTC."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -59,27 +62,38 @@ class KnownEntities:
     def __init__(self, state: StateWriter, most: int = 1_000_000) -> None:
         self._state = state
         self._most = most
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: defaultdict[str, set[str]] = defaultdict(set)
+        self._count = 0
 
-    async def unknown(self, tenant: str, series: Sequence[Series]) -> dict[str, Series]:
-        """Returns the series whose entity the store does not hold, one an entity."""
-        fresh = {row.entity: row for row in series if (tenant, row.entity) not in self._seen}
+    async def unknown(
+        self, tenant: str, series: Sequence[Series], gone: Container[str] = ()
+    ) -> dict[str, Series]:
+        """Returns the series whose entity the store does not hold (or that is ``gone``), one an entity."""
+        seen = self._seen[tenant]
+        fresh = {row.entity: row for row in series if row.entity not in seen}
         if not fresh:
             return fresh
         for entity in await self._state.known(tenant, list(fresh)):
-            self.add(tenant, entity)
-            del fresh[entity]
+            if entity not in gone:
+                self.add(tenant, entity)
+                del fresh[entity]
         return fresh
 
     def add(self, tenant: str, entity: str) -> None:
         """Remembers an entity that was stored."""
-        if len(self._seen) >= self._most:
-            self._seen.clear()
-        self._seen.add((tenant, entity))
+        if self._count >= self._most:
+            self.clear()
+        self._count += 1
+        self._seen[tenant].add(entity)
 
     def drop(self, tenant: str, entity: str) -> None:
         """Forgets an entity that was deleted."""
-        self._seen.discard((tenant, entity))
+        self._seen[tenant].discard(entity)
+
+    def clear(self) -> None:
+        """Forgets all, so that the store is asked again."""
+        self._seen.clear()
+        self._count = 0
 
 
 def take(message: Message, now_us: int, tolerance_us: int) -> Taken:
@@ -157,32 +171,47 @@ def _record(taken: Taken, number: int, reason: Reason, batch: ObservationBatch |
 
 
 def _bad_rows(batch: ObservationBatch, latest_us: int) -> list[tuple[Reason, NDArray[np.intp]]]:
-    future = np.flatnonzero(batch.observed_at > latest_us)
-    bad = [(Reason("observation.future", {"latest": format_us(latest_us)}), future)] if len(future) else []
-    for place, series in enumerate(batch.series):
-        reason = _fault(series)
-        if reason is not None:
-            rows = np.setdiff1d(np.flatnonzero(batch.index == place), future)
-            bad.append((reason, rows))
+    if not len(batch):
+        return []
+    bad: list[tuple[Reason, NDArray[np.intp]]] = []
+    odd = np.flatnonzero((batch.observed_at > latest_us) | (batch.observed_at < EARLIEST_US))
+    if len(odd):
+        future = odd[batch.observed_at[odd] > latest_us]
+        bad.append((Reason("observation.future", {"latest": format_us(latest_us)}), future))
+        past = np.setdiff1d(odd, future)
+        bad.append((Reason("observation.past", {"earliest": format_us(EARLIEST_US)}), past))
+    for place, reason in _faults(batch.series):
+        rows = np.setdiff1d(np.flatnonzero(batch.index == place), odd)
+        bad.append((reason, rows))
     return [(reason, rows) for reason, rows in bad if len(rows)]
 
 
-# A province has few kinds of (unit, division) pairs; the ids are checked when the entity is first made.
+# A province has few kinds of (unit, division) pairs.
 _sound: set[tuple[str, str]] = set()
 
 
-def _fault(series: Series) -> Reason | None:
-    try:
-        if (series.unit, series.division) not in _sound:
-            if series.unit:
-                unit(series.unit)
-            division(series.division)
-            _sound.add((series.unit, series.division))
-        if not series.entity.isprintable() or not series.entity.startswith("urn:"):
-            check_urn(series.entity)
-    except YunmengError as error:
-        return _reason(error)
-    return None
+def _faults(series: Sequence[Series]) -> Iterator[tuple[int, Reason]]:
+    if {(row.unit, row.division) for row in series} <= _sound and all(_plain(row.entity) for row in series):
+        return
+    for place, row in enumerate(series):
+        try:
+            _check(row)
+        except YunmengError as error:
+            yield place, _reason(error)
+
+
+def _plain(entity: str) -> bool:
+    return entity.isprintable() and entity.startswith("urn:")
+
+
+def _check(series: Series) -> None:
+    if (series.unit, series.division) not in _sound:
+        if series.unit:
+            unit(series.unit)
+        division(series.division)
+        _sound.add((series.unit, series.division))
+    if not _plain(series.entity):
+        check_urn(series.entity)
 
 
 def _reason(error: YunmengError) -> Reason:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ import msgspec
 
 from yunmeng.kernel.base import Settings, Unavailable, YunmengError, format_us, now_us
 from yunmeng.kernel.keeper.emitter import (
+    BLOCK,
     CHANGES,
     OBSERVED,
     RECORDS,
@@ -50,10 +52,10 @@ _records_request = msgspec.msgpack.Decoder(RecordsRequest)
 _purge_request = msgspec.msgpack.Decoder(PurgeHistoryRequest)
 _encode = msgspec.msgpack.Encoder().encode
 
-BLOCK = ("keeper", "", "history-block")
+ANNOUNCED = ("keeper", "", "history-block")
 STORE_ID = ("keeper", "", "store-id")
 MOST_WAITING = 10_000
-MOST_OWED_ROWS = 400_000
+MOST_OWED_ROWS = 200_000
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -97,12 +99,16 @@ class Keeper:
         self._emitter = Emitter(bus, history, self._linger_s, self._batch)
         self._waiting: deque[_Waiting] = deque()
         self._taken: deque[tuple[Message, Taken]] = deque()
+        self._taken_rows = 0
+        self._taken_since = 0.0
         self._block: _Block | None = None
         self._block_committed = asyncio.Event()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._consumer: Consumer | None = None
         self._position = 0
+        self._committed = 0
+        self._flushing = 0
         self._dropped = 0
         self._acked = 0
         self._recovered = 0
@@ -113,7 +119,7 @@ class Keeper:
 
     async def start(self) -> None:
         """Pays what an earlier run left in the outbox, then begins to serve and to drain."""
-        self._position = await self._state.position("OBS")
+        self._position = self._committed = await self._state.position("OBS")
         self._emitter.store = await self._store_id()
         await self._recover()
         self._consumer = await self._bus.consumer("OBS", "keeper")
@@ -156,7 +162,7 @@ class Keeper:
 
     async def _recover(self) -> None:
         """Sends the block that was announced before a crash once more, unchanged, then owes the rest."""
-        record = await self._state.record(*BLOCK)
+        record = await self._state.record(*ANNOUNCED)
         announced = msgspec.json.decode(record.body, type=_Block) if record else _Block(0, 0)
         owed: list[Owed] = []
         while items := [i for i in await self._state.outbox(1000) if not owed or i.number > owed[-1].number]:
@@ -166,10 +172,16 @@ class Keeper:
         before = owed[0].number - 1 if owed else await self._state.commit(Commit())
         self._emitter.published = self._emitter.written = self._dropped = before
         self._recovered = owed[-1].number if owed else before
+        # A block is announced when the history has everything before it, and its items are dropped only when
+        # the history has all of it.
+        have = announced.last if announced.first <= before else announced.first - 1
         for one in owed:
-            self._emitter.owe(one)
-        block = [one for one in owed if announced.first <= one.number <= announced.last]
-        if block and block[0].number == announced.first:
+            if one.number <= have:
+                self._emitter.owe_bus(one)
+            else:
+                self._emitter.owe(one)
+        block = [one for one in owed if have < one.number <= announced.last]
+        if block:
             await self._emitter.write(block)
 
     async def _on_write(self, request: Request) -> bytes:
@@ -181,6 +193,9 @@ class Keeper:
     async def _enqueue(self, request: WriteRequest | RecordsRequest, principal: str) -> bytes:
         if len(self._waiting) >= MOST_WAITING or self._emitter.debt.rows > 2 * MOST_OWED_ROWS:
             raise Unavailable("keeper.busy", waiting=len(self._waiting))
+        return await self._after_commit(request, principal)
+
+    async def _after_commit(self, request: WriteRequest | RecordsRequest, principal: str) -> bytes:
         waiting = _Waiting(request, principal, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._wake.set()
@@ -188,30 +203,57 @@ class Keeper:
 
     async def _on_purge(self, request: Request) -> bytes:
         purge = _purge_request.decode(request.data)
-        await self._emitter.settle()
+        await self._flush()
         await self._history.delete(purge.tenant, purge.entity, purge.attribute, purge.instance_id)
         return b""
 
     async def _on_flush(self, request: Request) -> bytes:
-        await self._emitter.settle()
+        await self._flush()
         return b""
+
+    async def _flush(self) -> None:
+        """Returns when everything that has come in by now is in state and history."""
+        last = self._position
+        self._flushing += 1
+        try:
+            await self._after_commit(RecordsRequest(), "")
+            while self._committed < last:
+                await self._after_commit(RecordsRequest(), "")
+        finally:
+            self._flushing -= 1
+        await self._emitter.settle()
 
     async def _drain(self, consumer: Consumer) -> None:
         while True:
-            if self._rows_taken() > 4 * self._batch or self._emitter.debt.rows > MOST_OWED_ROWS:
+            if self._taken_rows > 4 * self._batch or self._emitter.debt.rows > MOST_OWED_ROWS:
                 await asyncio.sleep(0.01)
                 continue
             now = now_us()
-            for message in await consumer.fetch(256, 1.0):
+            for message in await consumer.fetch(16, 1.0):
                 if message.position > self._position:
                     self._position = message.position
-                    self._taken.append((message, take(message, now, self._tolerance_us)))
+                    self._take(message, now)
                 else:
                     self._skipped = message.position
+                # Unpacking takes a while: requests and commits have their turn between two messages.
+                await asyncio.sleep(0)
+
+    def _take(self, message: Message, now: int) -> None:
+        taken = take(message, now, self._tolerance_us)
+        if not self._taken:
+            self._taken_since = time.monotonic()
+            self._wake.set()
+        self._taken.append((message, taken))
+        self._taken_rows += taken.rows
+        if self._taken_rows >= self._batch:
             self._wake.set()
 
-    def _rows_taken(self) -> int:
-        return sum(taken.rows for _, taken in self._taken)
+    def _due(self) -> bool:
+        """Tells whether the observations have lingered long enough, or are enough."""
+        if not self._taken:
+            return False
+        lingered = time.monotonic() >= self._taken_since + self._linger_s
+        return lingered or self._taken_rows >= self._batch or self._flushing > 0
 
     async def _commit_forever(self) -> None:
         while True:
@@ -223,33 +265,30 @@ class Keeper:
                 await self._refuse(round_, error)
 
     async def _wait_for_work(self) -> None:
-        """Returns at once for requests; observations may linger for company."""
-        deadline = 0.0
-        while not self._waiting and self._block is None:
-            if self._taken:
-                deadline = deadline or time.monotonic() + self._linger_s
-                if self._rows_taken() >= self._batch or time.monotonic() >= deadline:
-                    return
-            elif self._emitter.settled > self._dropped:
-                deadline = deadline or time.monotonic() + 2 * self._linger_s
-                if time.monotonic() >= deadline:
+        """Returns at once for requests; observations linger for company, and the dropping of what is paid."""
+        idle_since = time.monotonic()
+        while not self._waiting and self._block is None and not self._due():
+            until = self._taken_since + self._linger_s if self._taken else 0.0
+            if self._emitter.settled > self._dropped and not self._taken:
+                until = idle_since + 2 * self._linger_s
+                if time.monotonic() >= until:
                     return
             self._wake.clear()
-            timeout = deadline - time.monotonic() if deadline else 0.25
-            try:
-                # wait_for of Python 3.11 can swallow the cancellation by stop()
+            timeout = until - time.monotonic() if until else 0.25
+            # wait_for of Python 3.11 can swallow the cancellation by stop()
+            with suppress(TimeoutError):
                 async with asyncio.timeout(max(timeout, 0.001)):
                     await self._wake.wait()
-            except TimeoutError:
-                continue
 
     def _next_round(self) -> _Round:
         waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), 500))]
         taken: list[tuple[Message, Taken]] = []
         rows = 0
-        while self._taken and rows < 2 * self._batch:
-            taken.append(self._taken.popleft())
-            rows += taken[-1][1].rows
+        if self._due():
+            while self._taken and rows < 2 * self._batch:
+                taken.append(self._taken.popleft())
+                rows += taken[-1][1].rows
+            self._taken_rows -= rows
         block, self._block = self._block, None
         return _Round(waiting, taken, block)
 
@@ -271,7 +310,7 @@ class Keeper:
         self._fill_records(round_, at)
         await self._fill_observations(round_, at)
         if round_.block is not None:
-            commit.records.append(Record(*BLOCK, msgspec.json.encode(round_.block), at))
+            commit.records.append(Record(*ANNOUNCED, msgspec.json.encode(round_.block), at))
         commit.emitted = self._emitter.settled
         commit.outbox = self._outbox(round_)
 
@@ -303,8 +342,10 @@ class Keeper:
             commit.positions["OBS"] = round_.taken[-1][0].position
 
     async def _make_entities(self, round_: _Round, tenant: str, series: tuple[Series, ...], at: int) -> None:
-        for entity, row in (await self._known.unknown(tenant, series)).items():
-            if round_.written.touched.get((tenant, entity)) is None:
+        touched = round_.written.touched
+        gone = {id for (owner, id), document in touched.items() if document is None and owner == tenant}
+        for entity, row in (await self._known.unknown(tenant, series, gone)).items():
+            if touched.get((tenant, entity)) is None:
                 document = _first_document(row, at)
                 round_.commit.puts.append(self._writer.put(tenant, document))
                 round_.written.changes.append(
@@ -323,7 +364,10 @@ class Keeper:
         if round_.taken:
             observed = [Observed(taken.position, taken.rejected) for _, taken in _stored(round_)]
             if observed:
-                items.append(OutboxItem(OBSERVED, _encode(observed)))
+                # Rounds without requests are paced by the linger, so they make blocks that are large enough.
+                rows = sum(taken.rows for _, taken in round_.taken)
+                alone = not round_.waiting or rows >= self._batch
+                items.append(OutboxItem(BLOCK if alone else OBSERVED, _encode(observed)))
         return items
 
     def _after(self, round_: _Round, highest: int) -> None:
@@ -331,7 +375,8 @@ class Keeper:
         for number, item in enumerate(items, highest - len(items) + 1):
             self._emitter.owe(self._owed(round_, item.topic, number))
         if round_.taken:
-            self._unacked.append((highest, round_.taken[-1][0].position))
+            self._committed = round_.taken[-1][0].position
+            self._unacked.append((highest, self._committed))
         if round_.block is not None:
             self._block_committed.set()
         self.committed_rows += sum(len(batch) for batch in round_.commit.observations)
@@ -342,7 +387,8 @@ class Keeper:
             return Owed(number, changes=round_.written.changes)
         if topic == RECORDS:
             return Owed(number, notes=round_.notes)
-        return Owed(number, batches=[(m, t.batch) for m, t in _stored(round_) if t.batch is not None])
+        batches = [(message, taken.batch) for message, taken in _stored(round_) if taken.batch is not None]
+        return Owed(number, batches=batches, alone=topic == BLOCK)
 
     def _answer(self, round_: _Round) -> None:
         replies = iter(round_.written.replies)
@@ -358,6 +404,8 @@ class Keeper:
             if not waiting.answer.done():
                 waiting.answer.set_exception(error)
         self._taken.extendleft(reversed(round_.taken))
+        self._taken_rows += sum(taken.rows for _, taken in round_.taken)
+        self._known.clear()
         self._block = round_.block
         await asyncio.sleep(1.0)
 
@@ -368,10 +416,10 @@ class Keeper:
         await self._block_committed.wait()
 
     async def _acknowledge_forever(self, consumer: Consumer) -> None:
-        """Acknowledges observations once their values are in state and history and on the bus."""
+        """Acknowledges observations once the outbox has dropped them: a recovery reads no others again."""
         while True:
-            reached = self._skipped if self._emitter.settled >= self._recovered else 0
-            while self._unacked and self._unacked[0][0] <= self._emitter.settled:
+            reached = self._skipped if self._dropped >= self._recovered else 0
+            while self._unacked and self._unacked[0][0] <= self._dropped:
                 reached = self._unacked.popleft()[1]
             if reached > self._acked:
                 self._acked = reached

@@ -22,7 +22,7 @@ _METHODS: tuple[str, ...] = get_args(Method)
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """Which values are wanted; times are microseconds UTC, ``last`` 0 for all."""
+    """Which values are wanted; ``start`` is timeAt, ``end`` endTimeAt, in microseconds UTC; ``last`` 0 for all."""
 
     relation: Relation = "any"
     start: int = 0
@@ -59,7 +59,7 @@ def read_window(parameters: Parameters, *, needed: bool) -> TimeWindow:
         raise BadInput("temporal.relation", relation=relation)
     at = _time(parameters, "timeAt")
     if relation == "before":
-        return TimeWindow("before", 0, at, property_, last)
+        return TimeWindow("before", at, 0, property_, last)
     if relation == "after":
         return TimeWindow("after", at, 0, property_, last)
     end = _time(parameters, "endTimeAt")

@@ -1,5 +1,6 @@
 """A real node as a person runs it: ``yunmeng up`` in a process of its own, on a free port of 127.0.0.1."""
 
+import asyncio
 import os
 import re
 import signal
@@ -7,30 +8,34 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
-from yunmeng.kernel.base import YunmengError
+from yunmeng.kernel.base import YunmengError, load_settings, now_us
+from yunmeng.kernel.link import obs_subject
+from yunmeng.kernel.model import NAMESPACE, ObservationBatch, Row, Series, encode_batch, make_batch
+from yunmeng.kernel.trust import Principal
+from yunmeng.node.parts import Parts, connected
 
 T = TypeVar("T")
 
 PASSWORD = "Yunmeng-ze-1998-flood"
 YUNMENG = (sys.executable, "-c", "from yunmeng.node.cli import main; main()")
 PATIENCE_S = 90.0
+GATEWAY = Principal("urn:yunmeng:service:test", kind="service", roles=("service",))
 
 
 class Node:
     """One data folder and the node that runs in it, from start to stop and perhaps again."""
 
-    def __init__(
-        self, data: Path, *arguments: str, command: str = "up", prefix: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, data: Path, *arguments: str, command: str = "up", prefix: Sequence[str] = ()) -> None:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -145,3 +150,30 @@ def refused(key: str) -> Iterator[pytest.ExceptionInfo[YunmengError]]:
     with pytest.raises(YunmengError) as caught:
         yield caught
     assert caught.value.key == key
+
+
+def with_parts(node: Node, work: Callable[[Parts], Awaitable[T]]) -> T:
+    """Does something on the bus and the stores of a running node, as one of its processes."""
+
+    async def run() -> T:
+        async with connected(load_settings(env={}, overrides=[f"node.data={node.data}"])) as parts:
+            return await work(parts)
+
+    return asyncio.run(run())
+
+
+def observe(node: Node, *batches: ObservationBatch | bytes) -> list[int]:
+    """Publishes batches as a gateway does; returns their positions, once the bus has them on disk."""
+
+    async def publish(parts: Parts) -> list[int]:
+        data = [each if isinstance(each, bytes) else encode_batch(each) for each in batches]
+        return [await parts.bus.publish(obs_subject("", "test"), each, GATEWAY) for each in data]
+
+    return with_parts(node, publish)
+
+
+def level(entity: str, value: float | str, at: int, **more: object) -> ObservationBatch:
+    """A batch of one water level."""
+    series = Series(entity, f"{NAMESPACE}waterLevel", f"{NAMESPACE}Reservoir", "420100", "MTR", True)
+    series = msgspec.structs.replace(series, **more)
+    return make_batch([Row(series, at, value)], gateway="test", received_at=now_us())

@@ -98,7 +98,7 @@ class DataFolder:
         self._lock = lock
 
     def _check_mark(self) -> bool:
-        """Returns whether the folder bears our mark; changes nothing, so that a refused folder stays as it was."""
+        """Tells whether the folder bears our mark; a folder that is refused stays as it was."""
         if not self._mark.exists():
             strangers = {entry.name for entry in self.path.iterdir()} - {"run", "logs"}
             if strangers:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +12,8 @@ import msgspec
 from rich.progress import Progress
 from rich_click import RichGroup
 
-from yunmeng.kernel.base import NotFound, Unavailable
+from yunmeng.kernel.base import JobInput, NotFound, Unavailable, division_prefix
+from yunmeng.kernel.trust import Reach
 from yunmeng.node.cli.options import NodeOptions, node_options
 from yunmeng.node.cli.output import as_json, err, out, show, show_json
 from yunmeng.node.parts import SERVICE, Parts, connected
@@ -129,6 +130,7 @@ async def _replay(parts: Parts, ids: tuple[str, ...]) -> int:
     for wanted in ids:
         if wanted not in records:
             raise NotFound("quarantine.absent", id=wanted)
+    for wanted in ids:
         held = msgspec.json.decode(records[wanted].body, type=Quarantined)
         await parts.bus.publish(held.subject, b64decode(held.raw), SERVICE)
         await parts.records.drop(QUARANTINE, records[wanted].tenant, wanted)
@@ -147,11 +149,27 @@ def list_jobs(*, json_: bool) -> None:
     from yunmeng.kernel.compute import job_definitions
 
     rows = [
-        {"id": job.id, "zh": job.name.zh, "en": job.name.en, "package": job.package}
+        {
+            "id": job.id,
+            "zh": job.name.zh,
+            "en": job.name.en,
+            "package": job.package,
+            "inputs": [msgspec.to_builtins(row) for row in job.inputs] if json_ else _inputs(job.inputs),
+        }
         for job in job_definitions()
     ]
-    columns = (("id", "Id"), ("zh", "名称"), ("en", "Name"), ("package", "Package"))
+    columns = (
+        ("id", "Id"),
+        ("zh", "名称"),
+        ("en", "Name"),
+        ("package", "Package"),
+        ("inputs", "Inputs 输入"),
+    )
     show(rows, columns, json_=json_, styles={"id": "cyan"})
+
+
+def _inputs(form: Sequence[JobInput]) -> str:
+    return " ".join(f"{row.name}={row.default or row.kind}" for row in form)
 
 
 @jobs.command("run")
@@ -167,7 +185,8 @@ def run_job(options: NodeOptions, *, job_id: str, inputs: tuple[str, ...]) -> No
 async def _run(parts: Parts, job_id: str, inputs: dict[str, str]) -> object:
     from yunmeng.kernel.compute import read_run, start_job
 
-    run_id = await start_job(parts.bus, job_id, inputs, SERVICE)
+    home = Reach(prefixes=(division_prefix(parts.settings.node.division),))
+    run_id = await start_job(parts.bus, job_id, inputs, SERVICE, home)
     with Progress(console=err, transient=True) as progress:
         task = progress.add_task(job_id, total=1.0)
         while True:
@@ -209,7 +228,7 @@ def verify_audit(
     started = time.monotonic()
     report = verify(place, key or beside.read_text().strip(), since.read_text() if since else "")
     if json_:
-        show_json(report)
+        show_json({"ok": report.ok, "first_bad": report.first_bad, **msgspec.to_builtins(report)})
     elif report.ok:
         seconds = time.monotonic() - started
         out.print(f"[green]完好 intact[/]  {report.size} entries 条, {seconds:.2f} s")

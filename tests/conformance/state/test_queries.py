@@ -1,4 +1,4 @@
-"""Queries: ids, types, attributes, scopes, divisions, pages, geography; and SQL finds what the pure matcher finds."""
+"""Queries: ids, types, attributes, scopes, divisions, pages, geography; SQL finds what the matcher finds."""
 
 import json
 from itertools import count

@@ -8,12 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yunmeng.kernel.model import ObservationBatch, Quality, Series
-from yunmeng.kernel.store.state.telemetry import band, bands, is_json_number, json_value, last_key, newest, split_key
+from yunmeng.kernel.store.state.telemetry import (
+    band,
+    bands,
+    is_json_number,
+    json_value,
+    last_key,
+    newest,
+    split_key,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 rows = st.lists(
     st.tuples(
-        st.integers(0, 4), st.integers(-5, 5), finite | st.just(math.nan), st.sampled_from([0, 2, Quality.MISSING])
+        st.integers(0, 4),
+        st.integers(-5, 5),
+        finite | st.just(math.nan),
+        st.sampled_from([0, 2, Quality.MISSING]),
     ),
     max_size=12,
 )
@@ -40,8 +51,11 @@ def test_the_newest_is_what_a_plain_loop_finds(batches: list[list[tuple[int, int
             present = not math.isnan(number) and quality != Quality.MISSING and series != 4
             if present and at >= expected.get(series, (-99, 0.0))[0]:
                 expected[series] = (at, number)
-    values = newest(map(batch, batches), lambda _tenant, entity, _attribute: int(entity[1]) if entity != "e4" else None)
-    found = dict(zip(values.keys.tolist(), zip(values.observed_at.tolist(), values.numbers.tolist(), strict=True)))
+    values = newest(
+        map(batch, batches), lambda _tenant, entity, _attribute: int(entity[1]) if entity != "e4" else None
+    )
+    pairs = zip(values.observed_at.tolist(), values.numbers.tolist(), strict=True)
+    found = dict(zip(values.keys.tolist(), pairs, strict=True))
     assert found == expected
     assert values.keys.tolist() == sorted(expected)
 
@@ -75,7 +89,9 @@ def test_keys_hold_entity_and_attribute(row: int, attribute: int) -> None:
 
 
 def test_only_json_numbers_are_numbers() -> None:
-    assert [t for t in ("1", "-0.50", "1e5", "٣", "01", "+1", "1.", ".5", "inf", "", " 1") if is_json_number(t)] == [
+    assert [
+        t for t in ("1", "-0.50", "1e5", "٣", "01", "+1", "1.", ".5", "inf", "", " 1") if is_json_number(t)
+    ] == [
         "1",
         "-0.50",
         "1e5",

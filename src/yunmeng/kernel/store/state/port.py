@@ -12,7 +12,11 @@ Summary = Literal["count", "sum", "avg", "min", "max", "newest"]
 
 @dataclass(frozen=True, slots=True)
 class EntityQuery:
-    """What a query asks for. URIs are expanded; ``conditions`` is the parsed ``q`` (ETSI §4.9)."""
+    """What a query asks for. URIs are expanded; ``conditions`` is the parsed ``q`` (ETSI §4.9).
+
+    Of ``attributes`` one is enough (ETSI §5.7.2); each of ``divisions`` reaches all that lies under it;
+    ``id_pattern`` matches anywhere in the id unless anchored; ``after`` is the id before the page's first.
+    """
 
     reach: Reach
     ids: tuple[str, ...] = ()
@@ -39,7 +43,10 @@ class EntityPage:
 
 @dataclass(frozen=True, slots=True)
 class EntityPut:
-    """The new document of one entity, ready to store; ``body`` is JSON in stored form."""
+    """The new document of one entity, ready to store; ``body`` is JSON in stored form.
+
+    The engines take geometries from the body itself; ``geometry`` (attribute, GeoJSON) is for other readers.
+    """
 
     tenant: str
     id: str
@@ -151,7 +158,9 @@ class StateWriter(StateReader, Protocol):
     async def commit(self, commit: Commit) -> int:
         """Stores all of it durably in one transaction and returns the highest outbox number.
 
-        A last value older than the one kept is ignored. Raises ``Unavailable("store.full")`` on a full disk.
+        Removals come before puts, so that both of one entity make it new; then ``drop_last``, then observations.
+        A last value older than the one kept is ignored; a missing one leaves what is kept as it is; one of an
+        entity that does not exist is not kept. Raises ``Unavailable("store.full")`` on a full disk.
         """
         ...
 

@@ -1,42 +1,82 @@
-"""The arithmetic of summaries, the same for every engine."""
+"""The arithmetic of summaries, the same for every engine: parts from SQL and documents, by division."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
 
 from yunmeng.kernel.base import YunmengError, instant_us
 from yunmeng.kernel.store.state.port import Summary
 
 Group = tuple[int, float | None]
 
-
-def combine(values: Iterable[tuple[str, float, int]], method: Summary) -> dict[str, Group]:
-    """Returns one group a division of (division, value, observed at)."""
-    groups: dict[str, list[tuple[float, int]]] = {}
-    for division, value, at in values:
-        groups.setdefault(division, []).append((value, at))
-    return {division: _reduce(group, method) for division, group in sorted(groups.items())}
+TELEMETRY = (
+    "count(l.number), sum(l.number), min(l.number), max(l.number), max(l.observed_at)"
+    " FROM entities e JOIN last l ON l.key = e.entity * 1048576 + ? WHERE l.number IS NOT NULL AND "
+)
+"""The part of SQL that summarises last values; the attribute's number is its first parameter."""
 
 
-def default_number(instances: Sequence[Mapping[str, Any]]) -> tuple[float, int] | None:
-    """Returns the number of the default instance and its time (µs), or None where there is none."""
-    for instance in instances:
+class Part(NamedTuple):
+    """Some entities of one division; ``newest`` is the latest observation in µs, 0 for none."""
+
+    division: str
+    entities: int
+    total: float
+    low: float
+    high: float
+    newest: int
+
+    def joined(self, other: "Part") -> "Part":
+        """Returns both as one."""
+        return Part(
+            self.division,
+            self.entities + other.entities,
+            self.total + other.total,
+            min(self.low, other.low),
+            max(self.high, other.high),
+            max(self.newest, other.newest),
+        )
+
+
+def combine(parts: Iterable[Part], method: Summary) -> dict[str, Group]:
+    """Returns one group a division."""
+    groups: dict[str, Part] = {}
+    for part in parts:
+        before = groups.get(part.division)
+        groups[part.division] = part if before is None else before.joined(part)
+    return {division: (part.entities, _value(part, method)) for division, part in sorted(groups.items())}
+
+
+def of_document(division: str, body: bytes, attribute: str) -> Part | None:
+    """Returns the number of an attribute's default instance as a part, or None where there is none."""
+    for instance in _attribute(body, attribute):
         value = instance.get("value")
         if "datasetId" not in instance and isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value), _instant(instance.get("observedAt"))
+            number = float(value)
+            return Part(division, 1, number, number, number, _instant(instance.get("observedAt")))
     return None
 
 
-def _reduce(group: Sequence[tuple[float, int]], method: Summary) -> Group:
-    numbers = [value for value, _ in group]
-    if method == "count":
-        return len(group), float(len(group))
-    if method == "newest":
-        newest = max(at for _, at in group)
-        return len(group), float(newest) if newest else None
-    if method == "avg":
-        return len(group), math.fsum(numbers) / len(group)
-    return len(group), {"sum": math.fsum, "min": min, "max": max}[method](numbers)
+def _value(part: Part, method: Summary) -> float | None:
+    values: Mapping[Summary, float | None] = {
+        "count": float(part.entities),
+        "sum": part.total,
+        "avg": part.total / part.entities,
+        "min": part.low,
+        "max": part.high,
+        "newest": float(part.newest) if part.newest else None,
+    }
+    return values[method]
+
+
+def _attribute(body: bytes, attribute: str) -> list[dict[str, Any]]:
+    raw = _outline.decode(body).get(attribute)
+    return _instances.decode(raw) if raw is not None else []
+
+
+_outline = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_instances = msgspec.json.Decoder(list[dict[str, Any]])
 
 
 def _instant(text: object) -> int:

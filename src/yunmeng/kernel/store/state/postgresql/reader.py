@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
@@ -21,7 +20,7 @@ from yunmeng.kernel.store.state.postgresql.server import (
     text_of,
 )
 from yunmeng.kernel.store.state.shapes import NAMES, SCOPES, SHAPES, Book, count_types, take_in
-from yunmeng.kernel.store.state.summing import Group, combine, default_number
+from yunmeng.kernel.store.state.summing import TELEMETRY, Group, Part, combine, of_document
 from yunmeng.kernel.store.state.telemetry import last_key, split_key
 from yunmeng.kernel.trust import Reach
 
@@ -130,7 +129,7 @@ class PostgresqlReader:
                 rows = await fetch(connection, sql, limit.parameters)
                 return {division: (count, float(count)) for division, count in sorted(rows) if count}
             return combine(
-                [v async for v in self._values(connection, reach, shapes, attribute, digits)], method
+                [p async for p in self._parts(connection, reach, shapes, attribute, digits)], method
             )
 
     async def record(self, kind: str, tenant: str, id: str) -> Record | None:
@@ -246,25 +245,22 @@ class PostgresqlReader:
             for entity, _, shape, body in rows
         ]
 
-    async def _values(
+    async def _parts(
         self, connection: Connection, reach: Reach, shapes: frozenset[int], attribute: str, digits: int
-    ) -> AsyncIterator[tuple[str, float, int]]:
+    ) -> AsyncIterator[Part]:
         number, book = self._book.names.get(attribute, 0), self._book
         stored = frozenset(n for n in shapes if number in book.shapes[n].stored)
         limit = self._shapes_limit(reach, shapes - stored, "e")
-        sql = (
-            f"SELECT left(e.division, {int(digits)}), l.number, l.observed_at FROM entities e"  # noqa: S608 -- own pieces
-            f" JOIN last l ON l.key = e.entity * 1048576 + ? WHERE l.number IS NOT NULL AND {limit.text}"
-        )
+        sql = f"SELECT left(e.division, {int(digits)}), {TELEMETRY}{limit.text} GROUP BY 1"
         for row in await fetch(connection, sql, (number, *limit.parameters)):
-            yield row[0], row[1], row[2]
+            yield Part(*row)
         limit = self._shapes_limit(reach, stored, "e")
         sql = _FIND.replace("e.id,", f"left(e.division, {int(digits)}),")
         rows = await fetch(connection, f"{sql} {limit.text}", limit.parameters)
         for row, body in zip(rows, await self._merged(connection, rows), strict=True):
-            found = default_number(json.loads(body)[attribute])
-            if found is not None:
-                yield row[1], *found
+            part = of_document(row[1], body, attribute)
+            if part is not None:
+                yield part
 
     async def _note_wishes(self, plan: Plan) -> None:
         fresh = plan.wished - self._wished

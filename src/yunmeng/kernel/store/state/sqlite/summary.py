@@ -1,6 +1,5 @@
 """A numeric attribute by division: grouped in SQL, except where a document and telemetry both have it."""
 
-import json
 from collections.abc import Iterable, Mapping
 
 from yunmeng.kernel.model import TypeIs
@@ -8,7 +7,7 @@ from yunmeng.kernel.store.state.plan import Sql, every, within
 from yunmeng.kernel.store.state.port import Summary
 from yunmeng.kernel.store.state.shapes import Book
 from yunmeng.kernel.store.state.sqlite.session import Session
-from yunmeng.kernel.store.state.summing import Group, combine, default_number
+from yunmeng.kernel.store.state.summing import TELEMETRY, Group, Part, combine, of_document
 from yunmeng.kernel.trust import Reach
 
 
@@ -23,9 +22,11 @@ def summarise(
         number = book.names.get(attribute)
         if number is None:
             return {}
-        values = [*_from_last(session, reach, shapes, book, number, digits)]
-        values += _from_documents(session, reach, shapes, book, attribute, digits)
-    return combine(values, method)
+        parts = [
+            *_from_last(session, reach, shapes, book, number, digits),
+            *_from_documents(session, reach, shapes, book, attribute, digits),
+        ]
+    return combine(parts, method)
 
 
 def _count(session: Session, reach: Reach, shapes: frozenset[int], digits: int) -> dict[str, Group]:
@@ -46,33 +47,26 @@ def _limit(session: Session, reach: Reach, shapes: frozenset[int], table: str) -
 
 def _from_last(
     session: Session, reach: Reach, shapes: frozenset[int], book: Book, number: int, digits: int
-) -> Iterable[tuple[str, float, int]]:
+) -> Iterable[Part]:
     only = frozenset(
         n for n in shapes if number in book.shapes[n].last and number not in book.shapes[n].stored
     )
     if not only:
         return []
     limit = _limit(session, reach, only, "e")
-    return session.all(
-        f"SELECT substr(e.division, 1, {int(digits)}), l.number, l.observed_at"  # noqa: S608 -- own pieces
-        f" FROM entities e CROSS JOIN last l ON l.key = e.entity * 1048576 + ?"
-        f" WHERE l.number IS NOT NULL AND {limit.text}",
-        (number, *limit.parameters),
-    )
+    sql = f"SELECT substr(e.division, 1, {int(digits)}), {TELEMETRY}{limit.text} GROUP BY 1"
+    return [Part(*row) for row in session.all(sql, (number, *limit.parameters))]
 
 
 def _from_documents(
     session: Session, reach: Reach, shapes: frozenset[int], book: Book, attribute: str, digits: int
-) -> Iterable[tuple[str, float, int]]:
+) -> Iterable[Part]:
     stored = frozenset(n for n in shapes if book.names[attribute] in book.shapes[n].stored)
     if not stored:
         return
     limit = _limit(session, reach, stored, "e")
-    rows = session.all(
-        f"SELECT substr(e.division, 1, {int(digits)}), e.entity, e.shape FROM entities e WHERE {limit.text}",  # noqa: S608
-        limit.parameters,
-    )
-    for division, entity, shape in rows:
-        found = default_number(json.loads(session.merged(entity, shape))[attribute])
-        if found is not None:
-            yield division, *found
+    sql = f"SELECT substr(e.division, 1, {int(digits)}), e.entity, e.shape FROM entities e WHERE {limit.text}"  # noqa: S608
+    for division, entity, shape in session.all(sql, limit.parameters):
+        part = of_document(division, session.merged(entity, shape), attribute)
+        if part is not None:
+            yield part

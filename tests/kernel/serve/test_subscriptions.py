@@ -142,7 +142,7 @@ async def test_a_subscription_is_kept_shown_changed_and_dropped(node) -> None:
         ({"notification": {"endpoint": {"uri": "http://x", "accept": "text/csv"}}}, "subscription.accept"),
         ({"notification": {"endpoint": {"uri": "http://x"}, "format": "odd"}}, "subscription.format"),
         (
-            {"notification": {"endpoint": {"uri": "http://x", "receiverInfo": [{"key": "a b", "value": ""}]}}},
+            {"notification": {"endpoint": {"uri": "http://y", "receiverInfo": [{"key": " ", "value": ""}]}}},
             "subscription.header",
         ),
     ],
@@ -245,7 +245,8 @@ async def test_throttling_and_intervals(node) -> None:
 
 
 async def test_a_dead_and_a_slow_receiver_slow_nobody(node) -> None:
-    async with notifying(node), receiver() as eager, receiver(delay_s=5) as slow, receiver(status=500) as dead:
+    dying, dozing = receiver(status=500), receiver(delay_s=5)
+    async with notifying(node), receiver() as eager, dozing as slow, dying as dead:
         for one in (slow, dead, eager):
             await subscribe(node, one.url)
         started = asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
 """Hosting of JSON-LD contexts (ETSI GS CIM 009 §5.13, §6.29, §6.30)."""
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, NotFound, format_us, now_us
 from yunmeng.kernel.keeper.requests import RecordPut
+from yunmeng.kernel.model.contexts import ContextMember
 from yunmeng.kernel.serve.body import as_object, read_json
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.ngsild.hosted import CONTEXT_KIND, CONTEXTS
@@ -24,9 +25,10 @@ async def add(call: Call) -> Response:
     body = as_object(await read_json(call.request), "body")
     if "@context" not in body or not isinstance(body["@context"], (dict, list, str)):
         raise BadInput("context.missing")
-    document = {"@context": body["@context"]}
+    member = cast("ContextMember", body["@context"])
+    document = {"@context": member}
     # resolving proves that it can be used before anybody relies on it
-    await call.services.contexts.resolve(body["@context"])
+    await call.services.contexts.resolve(member)
     id_ = (
         f"urn:ngsi-ld:Context:{sha256(msgspec.json.encode(document, order='deterministic')).hexdigest()[:32]}"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from starlette.requests import Request
 
@@ -44,7 +44,7 @@ async def read_payload(call: Call) -> Payload:
     value = decode_json(await call.request.body())
     if not isinstance(value, dict):
         return Payload(value, await _context(call, None))
-    body: dict[str, Any] = value
+    body = cast("dict[str, Any]", value)
     member = take_context(body, linked_data, call.request)
     return Payload(body, await _context(call, member), member)
 
@@ -58,14 +58,14 @@ async def read_batch(call: Call) -> tuple[list[object], list[Context]]:
     value = decode_json(await call.request.body())
     if not isinstance(value, list):
         raise BadInput("json.array", where="body")
-    items: list[object] = value
+    items = cast("list[object]", value)
     shared = None if linked_data else await _context(call, None)
     contexts: list[Context] = []
     for item in items:
         if not isinstance(item, dict):
             contexts.append(shared or call.services.contexts.core)
             continue
-        member = take_context(item, linked_data, call.request)
+        member = take_context(cast("dict[str, Any]", item), linked_data, call.request)
         contexts.append(shared if shared is not None else await _context(call, member))
     return items, contexts
 

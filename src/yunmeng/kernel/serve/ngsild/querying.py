@@ -155,7 +155,7 @@ def _selector_parameters(entities: object) -> dict[str, str]:
 
 
 def _ids(value: object) -> list[str]:
-    return _texts(value if isinstance(value, list) else [value], "id")
+    return _texts(cast("list[object]", value) if isinstance(value, list) else [value], "id")
 
 
 def _texts(value: object, where: str) -> list[str]:

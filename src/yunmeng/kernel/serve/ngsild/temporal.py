@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -107,7 +108,7 @@ async def _points(call: Call, asked: TemporalQuery) -> tuple[Sequence[Point], bo
         return points, False
     series = len({(point.entity, point.attribute) for point in points})
     share = max(1, MOST_VALUES // max(series, len(asked.entities) * max(len(asked.attributes), 1)))
-    fewer = TemporalQuery(**{**_fields(asked), "last": share, "limit": MOST_VALUES * 2})
+    fewer = replace(asked, last=share, limit=MOST_VALUES * 2)
     points = await call.services.history.points(fewer)
     oldest: dict[tuple[str, str], int] = {}
     counts: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -117,10 +118,6 @@ async def _points(call: Call, asked: TemporalQuery) -> tuple[Sequence[Point], bo
         oldest[key] = min(point.at, oldest.get(key, point.at))
     start = max((oldest[key] for key, n in counts.items() if n >= share), default=0)
     return [point for point in points if point.at >= start], True
-
-
-def _fields(asked: TemporalQuery) -> dict[str, Any]:
-    return {name: getattr(asked, name) for name in TemporalQuery.__dataclass_fields__}
 
 
 def _open(call: Call, points: Sequence[Point]) -> Sequence[Point]:

@@ -22,7 +22,7 @@ _METHODS: tuple[str, ...] = get_args(Method)
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """Which values are wanted; ``start`` is timeAt, ``end`` endTimeAt, in microseconds UTC; ``last`` 0 for all."""
+    """Which values are wanted; ``start`` is timeAt and ``end`` endTimeAt in µs UTC, ``last`` 0 for all."""
 
     relation: Relation = "any"
     start: int = 0

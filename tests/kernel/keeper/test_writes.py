@@ -91,3 +91,14 @@ async def test_changes_follow_on_the_bus(house):
     assert messages
     assert b"urn:ngsi-ld:Reservoir:w7" in messages[0].data
     await consumer.close()
+
+
+async def test_a_changed_scope_is_stored_and_stops_nothing(house):
+    id = "urn:ngsi-ld:Reservoir:w8"
+    await house.write(Create(document(id, 1.0) | {"scope": ["/hubei"]}))
+    (outcome,) = await house.write(Append(id, {"scope": ["/hubei/wuhan"]}))
+    assert outcome.done == "updated"
+    await house.flush()
+    (again,) = await house.write(Append(id, {LIMIT: [{"type": "Property", "value": 2.0}]}))
+    assert again.done == "updated"
+    assert "/hubei/wuhan" in (await house.get(id))["scope"]

@@ -16,6 +16,7 @@ import msgspec
 
 from yunmeng.kernel.base import Broken, Unavailable, instant_us
 from yunmeng.kernel.keeper.intake import retake
+from yunmeng.kernel.keeper.writes import MEMBERS
 from yunmeng.kernel.link import Bus, Message, entity_changes_subject, observed_subject, record_subject
 from yunmeng.kernel.model import Change, Document, ObservationBatch
 from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
@@ -107,6 +108,7 @@ def instances_of(change: Change) -> list[Instance]:
     return [
         _instance(change, attribute, instance)
         for attribute in change.attributes
+        if attribute not in MEMBERS
         for instance in _touched(change, attribute) or [{}]
     ]
 

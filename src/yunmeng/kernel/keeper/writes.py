@@ -25,7 +25,7 @@ from yunmeng.kernel.trust import Reach
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
-_MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"})
+MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"})
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ def within_reach(code: str, reach: Reach) -> bool:
 
 def _geometries(document: Document) -> Iterable[tuple[str, str]]:
     for attribute, instances in document.items():
-        if attribute in _MEMBERS:
+        if attribute in MEMBERS:
             continue
         for instance in instances:
             if instance.get("type") == "GeoProperty":

@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 
 export function useTiles(division: string) {
   return useQuery({
-    queryKey: ['tiles', division],
+    queryKey: ['tiles', division, language()],
     queryFn: ({ signal }) => get<Tiles>('/api/tiles', { division }, signal),
     placeholderData: keepPreviousData,
     refetchInterval: MINUTE,
@@ -28,7 +28,7 @@ export function useLayer(layer: Layer | undefined, division: string) {
 export function useChart(chart: Chart | undefined, division: string, range: TimeRange) {
   const byTime = chart?.by === 'time';
   return useQuery({
-    queryKey: [byTime ? 'line' : 'bars', chart?.id, division, byTime ? range : ''],
+    queryKey: [byTime ? 'line' : 'bars', chart?.id, division, language(), byTime ? range : ''],
     queryFn: ({ signal }) =>
       get<ChartValues>(`/api/charts/${chart?.id}`, { division, ...(byTime ? bounds(range) : {}) }, signal),
     enabled: !!chart,
@@ -58,7 +58,7 @@ export function useEntity(id: string) {
 
 export function useHistory(id: string, attribute: string, range: TimeRange, on = true) {
   return useQuery({
-    queryKey: ['history', id, attribute, range],
+    queryKey: ['history', id, attribute, language(), range],
     queryFn: ({ signal }) =>
       get<Series>(`/api/entities/${encodeURIComponent(id)}/history`, { attribute, ...bounds(range) }, signal),
     enabled: on && !!attribute,

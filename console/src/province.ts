@@ -23,6 +23,12 @@ export function nameOf(division: Division | undefined): string {
   return language() === 'en' ? division.en : division.zh;
 }
 
+/** The name as maps write it: without what every neighbour has too. */
+export function mapName(division: Division): string {
+  if (language() === 'en') return division.en.split(/ (?:Tujia|City|District|County)\b/)[0] ?? division.en;
+  return division.zh.replace(/(土家族|苗族)+自治/, '');
+}
+
 /** The division and those above it, the highest first. */
 export function pathOf(province: Province, code: string): Division[] {
   const found: Division[] = [];

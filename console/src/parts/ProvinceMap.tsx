@@ -5,7 +5,7 @@ import 'maplibre-gl/dist/maplibre-gl.css';
 import { useEffect, useRef, useState } from 'react';
 import { number } from '../format';
 import type { Layer, LayerValues } from '../model';
-import { nameOf, type Province } from '../province';
+import { mapName, nameOf, type Province } from '../province';
 import { FONTS, INK, type Look } from '../theme';
 import { t } from '../words';
 import { type Area, type Areas, boxOf } from './geography';
@@ -63,7 +63,10 @@ export function ProvinceMap(props: Props) {
       setReady(true);
     });
     made.on('idle', () => holder.current?.setAttribute('data-idle', 'true'));
-    const watcher = new ResizeObserver(() => made.resize());
+    const watcher = new ResizeObserver(() => {
+      made.resize();
+      turnTo(made, latest.current, latest.current.province.division, 0);
+    });
     watcher.observe(holder.current);
     return () => {
       watcher.disconnect();
@@ -77,16 +80,18 @@ export function ProvinceMap(props: Props) {
 
   const { division } = props.province;
   useEffect(() => {
-    if (!ready || !map.current) return;
-    const { prefectures, counties } = latest.current;
-    const chosen = [...prefectures.features, ...counties.features].filter(
-      (one) => one.properties.code === division,
-    );
-    const box = boxOf(chosen.length ? chosen.slice(0, 1) : prefectures.features);
-    if (box) map.current.fitBounds(box, { padding: 26, duration: 500, maxZoom: 10.5 });
+    if (ready && map.current) turnTo(map.current, latest.current, division, 500);
   }, [division, ready]);
 
   return <div ref={holder} className="map" role="application" aria-label={t('map.label')} />;
+}
+
+/** Turns the map to a division. */
+function turnTo(map: GlMap, { prefectures, counties }: Props, division: string, duration: number) {
+  const all = [...prefectures.features, ...counties.features];
+  const chosen = all.find((one) => one.properties.code === division);
+  const box = boxOf(chosen ? [chosen] : prefectures.features);
+  if (box) map.fitBounds(box, { padding: 26, duration, maxZoom: 10.5 });
 }
 
 function furnish(map: GlMap, { prefectures, counties, look, wall }: Props) {
@@ -205,7 +210,7 @@ function names(
     return {
       type: 'Feature' as const,
       geometry: { type: 'Point' as const, coordinates: [unit.lon, unit.lat] },
-      properties: { code: unit.code, name: nameOf(unit), value, rank: unit.prefecture ? 0 : 1 },
+      properties: { code: unit.code, name: mapName(unit), value, rank: unit.prefecture ? 0 : 1 },
     };
   });
   return { type: 'FeatureCollection' as const, features };

@@ -1,5 +1,6 @@
 """Numbers over time: charts of a division, and the history of one entity."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -11,7 +12,7 @@ from yunmeng.console.terms import terms_of
 from yunmeng.console.views import Chart
 from yunmeng.kernel.base import Forbidden, NotFound, children, division, now_us
 from yunmeng.kernel.serve import Call, closed, json_reply, note_revealed
-from yunmeng.kernel.store import TemporalQuery
+from yunmeng.kernel.store import TemporalQuery, TrendStep
 from yunmeng.kernel.trust import Reach
 
 _RAW_MOST = 1500
@@ -63,6 +64,7 @@ async def _line(call: Call, chart: Chart, code: str) -> dict[str, Any]:
         span.end,
         period,
     )
+    steps = _whole(steps, span.end, period)
     convert = terms.converter(chart.type, chart.attribute, chart.unit)
     return {
         "from": span.start // 1000,
@@ -74,6 +76,13 @@ async def _line(call: Call, chart: Chart, code: str) -> dict[str, Any]:
         ],
         "entities": max((one.entities for one in steps), default=0),
     }
+
+
+def _whole(steps: Sequence[TrendStep], end: int, period: int) -> Sequence[TrendStep]:
+    """Leaves out the running step while not everybody has reported in it: it would look like a change."""
+    if len(steps) < 2 or steps[-1].start + period * 1_000_000 <= end:
+        return steps
+    return steps[:-1] if steps[-1].entities < steps[-2].entities else steps
 
 
 def _floor(span: TimeRange, period: int) -> int:

@@ -59,12 +59,17 @@ class Node:
 
     def start(self) -> None:
         """Starts the node and returns when it has said where it is."""
-        screen = self.data.with_name(f"{self.data.name}.screen")
-        with screen.open("w") as out:
-            self._process = subprocess.Popen(self._command, stdout=out, stderr=out)
+        screen = self.begin()
         until(lambda: "╰" in screen.read_text() or self._process.poll() is not None, "the node's greeting")
         self.said = screen.read_text()
         assert self._process.poll() is None, f"{self.said}\n{self.logs()}"
+
+    def begin(self) -> Path:
+        """Starts the node and returns at once with the file that holds what it says."""
+        screen = self.data.with_name(f"{self.data.name}.screen")
+        with screen.open("w") as out:
+            self._process = subprocess.Popen(self._command, stdout=out, stderr=out)
+        return screen
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stops the node as a person or a service manager does, and returns its exit status."""

@@ -61,7 +61,15 @@ def test_damaged_bytes_are_refused(data):
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(0, 2), (5, b"\x05\0\0\0"), (6, b"\0" * 16), (6, b"\0" * 7), (9, {1: "x"})],
+    [
+        (0, 2),
+        (5, ["urn:a", "urn:b"]),
+        (6, b"\x05\0\0\0"),
+        (7, b"\x05\0\0\0"),
+        (8, b"\0" * 16),
+        (8, b"\0" * 7),
+        (11, {1: "x"}),
+    ],
 )
 def test_batches_that_contradict_themselves_are_refused(place, value):
     wire = msgspec.msgpack.decode(encode_batch(make_batch([Row(LEVEL, 5, 1.5)], gateway="g", received_at=1)))
@@ -74,3 +82,11 @@ def test_equal_series_are_stored_once():
     batch = make_batch([Row(LEVEL, at, float(at)) for at in range(100)], gateway="g", received_at=1)
     assert batch.series == (LEVEL,)
     assert len(encode_batch(batch)) < 100 * 25
+
+
+def test_what_series_share_travels_once():
+    many = [
+        Row(Series(f"urn:ngsi-ld:M:{n:04d}", "https://w3id.org/a/attribute", "T", "420106"), 0, 1.0)
+        for n in range(500)
+    ]
+    assert len(encode_batch(make_batch(many, gateway="g", received_at=1))) < 500 * 50

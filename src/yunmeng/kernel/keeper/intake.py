@@ -186,13 +186,17 @@ def _bad_rows(batch: ObservationBatch, latest_us: int) -> list[tuple[Reason, NDA
     return [(reason, rows) for reason, rows in bad if len(rows)]
 
 
-# A province has few kinds of (unit, division) pairs.
-_sound: set[tuple[str, str]] = set()
+# What was found sound once: (unit, division) pairs, of which a province has few, and ids.
+_pairs: set[tuple[str, str]] = set()
+_ids: set[str] = set()
+_MOST_IDS = 1_000_000
 
 
 def _faults(series: Sequence[Series]) -> Iterator[tuple[int, Reason]]:
-    if {(row.unit, row.division) for row in series} <= _sound and all(_plain(row.entity) for row in series):
+    if {row.entity for row in series} <= _ids and {(row.unit, row.division) for row in series} <= _pairs:
         return
+    if len(_ids) >= _MOST_IDS:
+        _ids.clear()
     for place, row in enumerate(series):
         try:
             _check(row)
@@ -200,18 +204,15 @@ def _faults(series: Sequence[Series]) -> Iterator[tuple[int, Reason]]:
             yield place, _reason(error)
 
 
-def _plain(entity: str) -> bool:
-    return entity.isprintable() and entity.startswith("urn:")
-
-
 def _check(series: Series) -> None:
-    if (series.unit, series.division) not in _sound:
+    if (series.unit, series.division) not in _pairs:
         if series.unit:
             unit(series.unit)
         division(series.division)
-        _sound.add((series.unit, series.division))
-    if not _plain(series.entity):
+        _pairs.add((series.unit, series.division))
+    if series.entity not in _ids:
         check_urn(series.entity)
+        _ids.add(series.entity)
 
 
 def _reason(error: YunmengError) -> Reason:

@@ -1,4 +1,8 @@
-"""Observation batches as bytes: msgpack around raw little-endian columns; no row is touched in Python."""
+"""Observation batches as bytes: msgpack around raw little-endian columns; no row is touched in Python.
+
+Of a series only the entity is its own; attribute, type, division and unit are those of thousands, so they
+travel once and each series points to them. That halves what the bus has to carry and to sync.
+"""
 
 import re
 from collections.abc import Iterable
@@ -14,6 +18,7 @@ from yunmeng.kernel.model.observation import ObservationBatch, Quality, Series
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z")
 _WIRE_VERSION = 1
+_Kind = tuple[str, str, str, str, bool]
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -21,7 +26,9 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True):
     tenant: str
     gateway: str
     received_at: int
-    series: tuple[Series, ...]
+    kinds: tuple[_Kind, ...]
+    entities: list[str]
+    kind: memoryview
     index: memoryview
     observed_at: memoryview
     number: memoryview
@@ -50,13 +57,20 @@ class Row:
 
 def encode_batch(batch: ObservationBatch) -> bytes:
     """Returns the batch as bytes that :func:`decode_batch` reads on any machine."""
+    places: dict[_Kind, int] = {}
+    kinds = [
+        places.setdefault((row.attribute, row.type, row.division, row.unit, row.synthetic), len(places))
+        for row in batch.series
+    ]
     return _encoder.encode(
         _Wire(
             _WIRE_VERSION,
             batch.tenant,
             batch.gateway,
             batch.received_at,
-            batch.series,
+            tuple(places),
+            [row.entity for row in batch.series],
+            np.array(kinds, "<u4").data.cast("B") if kinds else memoryview(b""),
             batch.index.astype("<u4", copy=False).data.cast("B") if len(batch) else memoryview(b""),
             batch.observed_at.astype("<i8", copy=False).data.cast("B") if len(batch) else memoryview(b""),
             batch.number.astype("<f8", copy=False).data.cast("B") if len(batch) else memoryview(b""),
@@ -71,11 +85,13 @@ def decode_batch(data: bytes) -> ObservationBatch:
     """Reads a batch; its columns are views of ``data`` and read-only. Raises ``BadInput("batch.bad")``."""
     try:
         wire = _decoder.decode(data)
+        if wire.version != _WIRE_VERSION:
+            raise BadInput("batch.bad", reason=f"version {wire.version}")
         batch = ObservationBatch(
             wire.tenant,
             wire.gateway,
             wire.received_at,
-            wire.series,
+            _series(wire),
             np.frombuffer(wire.index, "<u4"),
             np.frombuffer(wire.observed_at, "<i8"),
             np.frombuffer(wire.number, "<f8"),
@@ -85,10 +101,16 @@ def decode_batch(data: bytes) -> ObservationBatch:
         )
     except (msgspec.MsgspecError, ValueError) as cause:
         raise BadInput("batch.bad", reason=str(cause)) from cause
-    if wire.version != _WIRE_VERSION:
-        raise BadInput("batch.bad", reason=f"version {wire.version}")
     _check(batch)
     return batch
+
+
+def _series(wire: _Wire) -> tuple[Series, ...]:
+    kinds: list[int] = np.frombuffer(wire.kind, "<u4").tolist()
+    if len(kinds) != len(wire.entities) or max(kinds, default=-1) >= len(wire.kinds):
+        raise BadInput("batch.bad", reason="a series without its kind")
+    rows = zip(wire.entities, map(wire.kinds.__getitem__, kinds), strict=True)
+    return tuple([Series(entity, *kind) for entity, kind in rows])
 
 
 def make_batch(rows: Iterable[Row], *, gateway: str, received_at: int, tenant: str = "") -> ObservationBatch:

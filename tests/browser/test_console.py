@@ -9,7 +9,8 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SHOWN = """
-[...document.querySelectorAll('[data-tile]')].map(tile => [tile.dataset.tile, tile.querySelector('b').dataset.value])
+[...document.querySelectorAll('[data-tile]')]
+  .map(tile => [tile.dataset.tile, tile.querySelector('b').dataset.value])
 """
 
 

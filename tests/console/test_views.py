@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 import yunmeng.console
-from yunmeng.console import load_file, load_views
-from yunmeng.kernel.base import BadInput
+from yunmeng.console import check_names, load_file, load_views
+from yunmeng.kernel.base import BadInput, packages
+from yunmeng.kernel.model import load_types
 
 TITLE = 'title = { zh-CN = "水位", en = "Level" }'
 
@@ -97,6 +98,31 @@ def test_a_bad_file_is_refused_with_file_and_line(
     assert facts["line"] == line, facts
     assert what in str(facts["what"])
     assert facts["nearest"] == nearest
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "what", "nearest"),
+    [
+        ('type = "Reservoire"\nattribute = "waterLevel"\n', 4, "'Reservoire' is not known", "Reservoir"),
+        ('type = "Reservoir"\nattribute = "waterlevel"\n', 5, "Reservoir has no attribute", "waterLevel"),
+    ],
+)
+def test_names_that_no_type_table_states_are_refused(
+    tmp_path: Path, lines: str, line: int, what: str, nearest: str
+) -> None:
+    library = load_types([package.folder for package in packages()])
+    write(tmp_path, '[[tiles]]\nid = "a"\n' + TITLE + "\n" + lines)
+    with pytest.raises(BadInput) as caught:
+        check_names({"p": tmp_path}, library)
+    assert caught.value.facts["line"] == line
+    assert what in str(caught.value.facts["what"])
+    assert caught.value.facts["nearest"] == nearest
+
+
+def test_every_installed_view_is_good() -> None:
+    folders = {package.id: package.folder for package in packages()}
+    assert load_views(folders).tiles
+    check_names(folders, load_types(folders.values()))
 
 
 def test_two_packages_may_not_share_an_id(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The console 控制台: the small API behind the pages, the ``views.toml`` contract, and the built pages."""
 
-from yunmeng.console.loading import load_file, load_views
+from yunmeng.console.loading import check_names, load_file, load_views
 from yunmeng.console.views import (
     Chart,
     Column,
@@ -29,6 +29,7 @@ __all__ = [
     "Title",
     "ViewFile",
     "Views",
+    "check_names",
     "load_file",
     "load_views",
 ]

@@ -12,11 +12,14 @@ import msgspec
 from yunmeng.console.lines import line_of, steps
 from yunmeng.console.views import Chart, Form, Item, Layer, Page, Table, Tile, ViewFile, Views
 from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.model import TypeLibrary
 
 _AT = re.compile(r" - at `(?P<path>[^`]+)`")
 _UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
 _VALUE = re.compile(r"Invalid enum value '(?P<name>[^']*)'")
 _TOML_LINE = re.compile(r"line (\d+)")
+# what every entity may be called, whatever its table states
+_NAMES = frozenset(("name", "nameEn"))
 _PARTS = ("pages", "layers", "tiles", "charts", "tables", "forms")
 
 _Placed = TypeVar("_Placed", Page, Layer, Tile, Chart, Table, Form)
@@ -69,6 +72,40 @@ def load_views(folders: Mapping[str, Path]) -> Views:
     for name, file in files.items():
         _check_links(file, read[name], views)
     return views
+
+
+def check_names(folders: Mapping[str, Path], library: TypeLibrary) -> None:
+    """Checks that the views name types and attributes that the type tables state.
+
+    Raises ``BadInput("console.views.bad")`` with the nearest name.
+    """
+    for folder in folders.values():
+        file = folder / "views.toml"
+        if file.is_file():
+            _check_file(file, load_file(file), library)
+
+
+def _check_file(file: Path, views: ViewFile, library: TypeLibrary) -> None:
+    text = file.read_text(encoding="utf-8")
+    for part, number, item in _items(views):
+        name = getattr(item, "type", "")
+        if not name:
+            continue
+        if name not in library.types:
+            where = line_of(text, [part, number, "type"])
+            raise bad(file, where, f"type {name!r} is not known", name, library.types)
+        known = _NAMES | {row.name for row in library.types[name].attributes} | library.terms.keys()
+        for attribute in _named(item):
+            if attribute not in known:
+                where = line_of(text, [part, number, "columns" if isinstance(item, Table) else "attribute"])
+                raise bad(file, where, f"{name} has no attribute {attribute!r}", attribute, known)
+
+
+def _named(item: Item) -> list[str]:
+    if isinstance(item, Table):
+        return [column.attribute for column in item.columns] + [item.sort.removeprefix("-") or "division"]
+    attribute = getattr(item, "attribute", "")
+    return [attribute] if attribute else []
 
 
 def _ordered(items: Iterable[_Placed]) -> tuple[_Placed, ...]:

@@ -5,9 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from yunmeng.console.loading import load_views
+from yunmeng.console.loading import check_names, load_views
 from yunmeng.console.views import Chart, Layer, Table, Tile, Views
 from yunmeng.kernel.base import NotFound, packages
+from yunmeng.kernel.model import TypeLibrary
 from yunmeng.kernel.serve import Services
 
 
@@ -33,7 +34,13 @@ def _folders() -> dict[str, Path]:
 
 
 def views_of(services: Services) -> Views:
-    """Returns the views that a node shows."""
+    """Returns the views that a node shows, checked once against its type tables."""
+    return _checked(services.types)
+
+
+@cache
+def _checked(library: TypeLibrary) -> Views:
+    check_names(_folders(), library)
     return installed_views()
 
 

@@ -1,4 +1,4 @@
-"""The state store's hot paths on SQLite: `python benchmarks/state.py [entities]` (100,000 unless told)."""
+"""The state store's hot paths on SQLite: `python -m benchmarks.state [entities]` (100,000 unless told)."""
 
 import asyncio
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures import Figure
 from yunmeng.kernel.model import (
     Compare,
     GeoCondition,
@@ -59,8 +60,8 @@ def template(number: int, dice: random.Random) -> EntityPut:
     return EntityPut("", id, (METER,), division, json.dumps(document, ensure_ascii=False).encode())
 
 
-async def timed(name: str, times: int, work: Callable[[int], Awaitable[object]]) -> None:
-    """Prints the median and the 95th percentile of a call."""
+async def timed(name: str, times: int, work: Callable[[int], Awaitable[object]]) -> float:
+    """Prints the median and the 95th percentile of a call, and returns the median in microseconds."""
     taken: list[float] = []
     for turn in range(times):
         start = time.perf_counter()
@@ -68,6 +69,7 @@ async def timed(name: str, times: int, work: Callable[[int], Awaitable[object]])
         taken.append((time.perf_counter() - start) * 1e6)
     taken.sort()
     print(f"{name:<44} {statistics.median(taken):>10.0f} µs   p95 {taken[int(len(taken) * 0.95)]:>10.0f} µs")
+    return statistics.median(taken)
 
 
 async def load(writer: SqliteWriter, entities: int, dice: random.Random) -> None:
@@ -80,17 +82,19 @@ async def load(writer: SqliteWriter, entities: int, dice: random.Random) -> None
     print(f"{'new entities, batches of 1,000':<44} {entities / spent:>10.0f} /s")
 
 
-async def upsert(writer: SqliteWriter, entities: int, name: str, dice: random.Random) -> None:
+async def upsert(writer: SqliteWriter, entities: int, name: str, dice: random.Random) -> float:
     batches = [[template(dice.randrange(entities), dice) for _ in range(1000)] for _ in range(10)]
     start = time.perf_counter()
     for puts in batches:
         await writer.commit(Commit(puts=puts))
-    print(f"{name:<44} {10_000 / (time.perf_counter() - start):>10.0f} /s")
+    rate = 10_000 / (time.perf_counter() - start)
+    print(f"{name:<44} {rate:>10.0f} /s")
+    return rate
 
 
 def readings(entities: int, dice: random.Random, at: int) -> list[ObservationBatch]:
-    """Ten batches of 1,000 observations, every one of another series."""
-    chosen = dice.sample(range(entities), 10_000)
+    """Ten batches of 1,000 observations, every one of another series out of 100,000."""
+    chosen = dice.sample(range(min(entities, 100_000)), 10_000)
     return [
         ObservationBatch(
             "",
@@ -109,13 +113,14 @@ def readings(entities: int, dice: random.Random, at: int) -> list[ObservationBat
     ]
 
 
-async def observe(writer: SqliteWriter, entities: int, name: str, dice: random.Random) -> None:
+async def observe(writer: SqliteWriter, entities: int, name: str, dice: random.Random) -> float:
     rounds = [readings(entities, dice, at) for at in range(1, 21)]
     wall, core = time.perf_counter(), time.process_time()
     for batches in rounds:
         await writer.commit(Commit(observations=batches))
     wall, core = time.perf_counter() - wall, time.process_time() - core
     print(f"{name:<44} {200_000 / wall:>10.0f} /s   {core / 2e5 * 1e6:>6.1f} µs of a core each")
+    return 200_000 / wall
 
 
 def query(reach: Reach = ALL, **asked: object) -> EntityQuery:
@@ -201,6 +206,32 @@ async def main(entities: int) -> None:
         print(f"{'on disk':<44} {size / entities:>10.0f} B an entity")
         await reader.close()
         await writer.close()
+
+
+async def hot_paths(entities: int) -> list[Figure]:
+    dice = random.Random(42)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state" / "state.sqlite"
+        writer = SqliteWriter(path, "42")
+        await load(writer, entities, dice)
+        upserts = await upsert(writer, entities, "upserts of all values", dice)
+        await observe(writer, entities, "last values, series new", dice)
+        last = await observe(writer, entities, "last values, series known", dice)
+        reader = SqliteReader(path, "42")
+        ids = [f"urn:ngsi-ld:Meter:{dice.randrange(entities):08d}" for _ in range(2000)]
+        read = await timed("read by id", len(ids), lambda turn: reader.get(ALL, ids[turn]))
+        await reader.close()
+        await writer.close()
+    return [
+        Figure("state.upserts", upserts, "entities/s"),
+        Figure("state.last-values", last, "observations/s"),
+        Figure("state.read", read, "µs"),
+    ]
+
+
+def run(entities: int = 100_000) -> list[Figure]:
+    """Measures writes and reads by id in the shape that ``python -m benchmarks`` compares."""
+    return asyncio.run(hot_paths(entities))
 
 
 if __name__ == "__main__":

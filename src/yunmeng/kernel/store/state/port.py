@@ -159,8 +159,8 @@ class StateWriter(StateReader, Protocol):
         """Stores all of it durably in one transaction and returns the highest outbox number.
 
         Removals come before puts, so that both of one entity make it new; then ``drop_last``, then
-        observations. A last value older than the one kept is ignored; a missing one leaves what is kept as it is; one of an
-        entity that does not exist is not kept. Raises ``Unavailable("store.full")`` on a full disk.
+        observations. A last value older than the one kept is ignored; a missing one leaves what is kept as it
+        is; one of an absent entity is not kept. Raises ``Unavailable("store.full")`` on a full disk.
         """
         ...
 

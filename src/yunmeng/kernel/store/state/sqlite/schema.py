@@ -64,6 +64,7 @@ def open_for_writing(path: Path) -> Connection:
             "synchronous=FULL",
             f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
             f"cache_size=-{_WRITER_CACHE_KIB}",
+            f"mmap_size={_MMAP_BYTES}",
             "temp_store=MEMORY",
         ):
             connection.all(f"PRAGMA {pragma}")

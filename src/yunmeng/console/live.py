@@ -136,6 +136,8 @@ class Hub:
         self._mailboxes = [one for one in self._mailboxes if one is not mailbox]
         if self._mailboxes:
             return
+        # what passes while nobody follows is not counted, so nobody may believe to be up to date
+        self.position = 0
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -175,7 +177,7 @@ async def live(call: Call) -> Response:
     hub = hub_of(call.services.bus)
     hub.check_room()
     last_seen = call.request.headers.get("last-event-id", "")
-    gap = last_seen.isdecimal() and int(last_seen) != hub.position
+    gap = last_seen.isdecimal() and (hub.position == 0 or int(last_seen) != hub.position)
     events = _events(hub, narrowed(call.reach, asked_division(call)), terms_of(call), gap=gap)
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
 

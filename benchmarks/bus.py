@@ -1,4 +1,4 @@
-"""Rates of the bus, with everything synced to disk: ``python benchmarks/bus.py [seconds]``.
+"""Rates of the bus, with everything synced to disk: ``python -m benchmarks.bus [seconds]``.
 
 Packed messages carry 1,000 observations of about 26 bytes. Every figure is for one Python process that
 publishes and consumes, beside the server, on whatever machine this runs on.
@@ -15,6 +15,7 @@ from pathlib import Path
 import nats
 import uvloop
 
+from benchmarks.figures import Figure
 from yunmeng.kernel.link import Bus, MemoryBus, NatsBus, NatsServer, Request
 from yunmeng.kernel.trust import Principal
 
@@ -146,6 +147,28 @@ async def main(seconds: float) -> None:
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 1 if value < 1000 else 0) for name, value in figures.items()}
+
+
+async def on_nats(seconds: float) -> dict[str, float]:
+    """Measures the embedded server with everything synced."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = NatsServer(Path(folder))
+        await server.start()
+        bus = await NatsBus.connect(server.url, server.token)
+        try:
+            return await measure(bus, seconds)
+        finally:
+            await bus.close()
+            await server.stop()
+
+
+def run(seconds: float = 2.0) -> list[Figure]:
+    """Measures NATS with everything synced, in the shape that ``python -m benchmarks`` compares."""
+    found = uvloop.run(on_nats(seconds))
+    return [
+        Figure("bus.packed", found["both ways packed, observations/s"], "observations/s", _rounded(found)),
+        Figure("bus.requests", found["requests/s"], "requests/s"),
+    ]
 
 
 if __name__ == "__main__":

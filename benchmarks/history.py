@@ -1,4 +1,4 @@
-"""The history: rows in, rows out. ``python benchmarks/history.py [million rows]`` prints JSON.
+"""The history: rows in, rows out. ``python -m benchmarks.history [million rows]`` prints JSON.
 
 The rows are those of meters that speak once a minute for a day, in blocks as the keeper makes them
 (one minute of every meter), with a daily curve and noise; nothing repeats that a real meter would not repeat.
@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from benchmarks.figures import Figure
 from yunmeng.kernel.model import ObservationBatch, Series
 from yunmeng.kernel.store import HistoryBlock, HistoryServer, TemporalQuery
 from yunmeng.kernel.store.history.clickhouse import ClickHouseHistory
@@ -160,6 +161,20 @@ async def measure(folder: Path, rows: int) -> dict[str, Any]:
     await history.close()
     await server.stop()
     return found
+
+
+def run(rows: int = 1_000_000) -> list[Figure]:
+    """Measures in the shape that ``python -m benchmarks`` compares."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(measure(Path(folder), rows))
+    hourly = found["aggregate_100k_instances_70_entities_hourly_ms"]
+    return [
+        Figure("history.insert", found["insert_rows_per_s"], "rows/s"),
+        Figure("history.bytes", found["bytes_per_row"], "bytes/row"),
+        Figure("history.day", found["one_entity_one_day_ms"]["p95"], "ms"),
+        Figure("history.aggregates", found["aggregate_100k_whole_range_per_s_8_tasks"], "queries/s"),
+        Figure("history.aggregate", hourly["p95"], "ms", {"median ms": hourly["median"]}),
+    ]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A keeper as a process of its own: ``python -m benchmarks.keeper_process FOLDER BUS TOKEN HISTORY PASSWORD``."""
+"""A keeper as a process of its own: ``python -m benchmarks.keeper_process FOLDER BUS TOKEN HISTORY WORD``."""
 
 import asyncio
 import signal

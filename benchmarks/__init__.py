@@ -1,0 +1,1 @@
+"""How fast and how small a node is; ``python -m benchmarks`` compares it with the committed budgets."""

@@ -1,14 +1,19 @@
 """The audit log's writer: events from the AUD stream into the Merkle log, each once."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from yunmeng.kernel.base import TooLarge, Unavailable
 from yunmeng.kernel.link import Bus, Consumer, Message
 from yunmeng.kernel.trust import AuditEvent, AuditLog
 
+_log = logging.getLogger("yunmeng.audit")
+_PAUSE_S = 1.0
+_LONGEST = 500
 POSITION = "position"
 
 _decode = msgspec.msgpack.Decoder(tuple[AuditEvent, ...]).decode
@@ -36,9 +41,23 @@ class Auditor:
             messages = await self._consumer.fetch(500, 1.0)
             if not messages:
                 continue
-            await asyncio.to_thread(self._log.append, _events(messages, self._written))
+            await self._append(_events(messages, self._written))
             self._written = max(self._written, messages[-1].position)
             await self._consumer.ack(messages[-1].position)
+
+    async def _append(self, events: list[AuditEvent]) -> None:
+        """Writes the events, and waits for as long as the disk refuses: the stream keeps them meanwhile."""
+        while True:
+            try:
+                await asyncio.to_thread(self._log.append, events)
+            except Unavailable as error:
+                _log.error("the audit log waits: %s", error)
+                await asyncio.sleep(_PAUSE_S)
+            except TooLarge as error:
+                _log.error("an audit event is cut: %s", error)
+                events = [_cut(event) for event in events]
+            else:
+                return
 
     async def stop(self) -> None:
         """Closes consumer and log."""
@@ -51,6 +70,12 @@ class Auditor:
         for event in self._log.events(size - 1) if size else ():
             return int(event.facts.get(POSITION, "0"))
         return 0
+
+
+def _cut(event: AuditEvent) -> AuditEvent:
+    """Who did what stays, the facts go: one event that is too large may not hold up all others."""
+    facts = {POSITION: event.facts[POSITION], "cut": "audit.entry"}
+    return msgspec.structs.replace(event, resource=event.resource[:_LONGEST], facts=facts)
 
 
 def _events(messages: Sequence[Message], written: int) -> list[AuditEvent]:

@@ -82,11 +82,11 @@ def all_rows() -> tuple[Route, ...]:
 def _routes() -> str:
     parts = [
         "# HTTP routes",
-        "Every route names an action, and the decision point (`kernel/trust/policy.cedar`) decides on "
-        "it before the handler runs. *Who* lists the roles that the built-in policy lets through; "
+        "Every route names an action, and the decision point (`kernel/trust/policy.cedar`) decides on it "
+        "before the handler runs. *Who* lists the roles that the built-in policy lets through; "
         "`everybody` needs no sign-in, `signed in` needs no role. How far somebody sees within a route is "
-        "the policy's second answer (tenant, divisions), which the stores apply. A running node shows the same table at "
-        "`/docs` and as OpenAPI 3.1 at `/openapi.json`.",
+        "the policy's second answer (tenant, divisions), which the stores apply. A running node shows the "
+        "same table at `/docs` and as OpenAPI 3.1 at `/openapi.json`.",
         table(("Method", "Path", "Action", "Who", "What"), [_route(each) for each in all_rows()]),
     ]
     return "\n\n".join(parts) + "\n"

@@ -54,6 +54,12 @@ class DemoNode:
 
     data: Path
     url: str
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.wait(60) == 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -89,7 +95,7 @@ def demo_node(data: Path) -> Iterator[DemoNode]:
     settings = ("--set", f"http.port={port}", "--set", "demo.rate=20", "--set", "http.workers=1")
     log = data.with_suffix(".out")
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        node.process = subprocess.Popen(
             [*CLI, "demo", "--data", str(data), *settings],
             env=node.environment,
             cwd=data.parent,
@@ -97,11 +103,10 @@ def demo_node(data: Path) -> Iterator[DemoNode]:
             stderr=out,
         )
     try:
-        wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8"), 60, lambda: log.read_text())
+        wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8"), 120, lambda: log.read_text())
         yield node
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        node.stop()
 
 
 def wait_for(true: Callable[[], bool], seconds: float, why: Callable[[], object]) -> None:

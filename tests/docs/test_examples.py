@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from yunmeng.kernel.base import load_settings
+
 from .conftest import ROOT, DemoNode, demo_node, wait_for
 
 EXAMPLES = ROOT / "examples"
@@ -34,6 +36,13 @@ def test_the_library_example() -> None:
         [sys.executable, str(EXAMPLES / "library.py")], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout == printed("library.py")
+
+
+@pytest.mark.parametrize("name", ["yunmeng", "grown"])
+def test_the_settings_files_are_read(name: str) -> None:
+    settings = load_settings(EXAMPLES / f"{name}.toml", env={})
+    assert settings.node.division == "420100"
+    assert (settings.history.engine == "clickhouse") == (name == "grown")
 
 
 @pytest.mark.slow
@@ -63,11 +72,9 @@ def test_what_the_how_to_pages_say_of_a_running_node(node: DemoNode) -> None:
 
 
 @pytest.mark.slow
-def test_a_copied_folder_is_a_backup(tmp_path: Path) -> None:
-    with demo_node(tmp_path / "demo") as first:
-        first.example("first_node/create.py")
-    shutil.copytree(tmp_path / "demo", tmp_path / "copy", symlinks=True)
-    shutil.rmtree(tmp_path / "demo")
+def test_a_copied_folder_is_a_backup(node: DemoNode, tmp_path: Path) -> None:
+    node.stop()  # so this test stands last
+    shutil.copytree(node.data, tmp_path / "copy", symlinks=True)
     with demo_node(tmp_path / "copy") as second:
         entity = second.run("entities", "get", "--data", str(second.data), "urn:ngsi-ld:Reservoir:tutorial")
         assert "Tutorial reservoir" in entity

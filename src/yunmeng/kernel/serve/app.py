@@ -18,6 +18,7 @@ from yunmeng.kernel.serve.body import capped
 from yunmeng.kernel.serve.desk import DESK, Desk
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.guard import REQUEST_ID, Guard
+from yunmeng.kernel.serve.heading import HEADERS, header, read_headers
 from yunmeng.kernel.serve.language import negotiate
 from yunmeng.kernel.serve.metrics import Metrics
 from yunmeng.kernel.serve.pages import page_route
@@ -88,10 +89,11 @@ class Application:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
+        read_headers(scope)
         number = self._request_id(scope)
         scope[REQUEST_ID] = number
         scope[DESK] = self.desk
-        request = Request(scope, capped(receive, self._most))
+        request = Request(scope, receive if scope["method"] == "GET" else capped(receive, self._most))
         wire = _Wire(send, number.encode("latin-1"), head_only=scope["method"] == "HEAD")
         route: Route | None = None
         try:
@@ -127,7 +129,7 @@ class Application:
         return await self._guard.carry_out(route, call)
 
     def _refuse(self, error: YunmengError, request: Request) -> Response:
-        language = negotiate(request.headers.get("accept-language", ""))
+        language = negotiate(header(request, b"accept-language") or "")
         return problem_reply(error, language, etsi=request.scope["path"].startswith(_NGSI_LD))
 
     def _defect(self, failure: Exception, number: str) -> YunmengError:
@@ -137,9 +139,9 @@ class Application:
         return Broken("http.defect", request=number)
 
     def _request_id(self, scope: Scope) -> str:
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                return value.decode()
+        asked: bytes | None = scope[HEADERS].get(b"x-request-id")
+        if asked is not None and _REQUEST_ID.fullmatch(asked):
+            return asked.decode()
         return f"{self._prefix}-{next(self._numbers)}"
 
 

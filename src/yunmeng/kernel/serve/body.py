@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from yunmeng.kernel.base import BadInput, TooLarge
+from yunmeng.kernel.serve.heading import header
 
 _decoder = msgspec.json.Decoder()
 
@@ -19,7 +20,7 @@ def declared_length(request: Request, most: int) -> None:
         TooLarge: ``body.large``.
         BadInput: ``body.length`` when the header is no number.
     """
-    text = request.headers.get("content-length")
+    text = header(request, b"content-length")
     if text is None:
         return
     if not text.isascii() or not text.isdigit():

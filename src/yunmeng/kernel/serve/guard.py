@@ -8,6 +8,7 @@ from starlette.responses import Response
 from yunmeng.kernel.base import Forbidden, Unauthenticated, YunmengError, now_us
 from yunmeng.kernel.serve.audit import AuditTrail
 from yunmeng.kernel.serve.body import declared_length
+from yunmeng.kernel.serve.heading import header
 from yunmeng.kernel.serve.identity import OPEN, identify
 from yunmeng.kernel.serve.language import negotiate
 from yunmeng.kernel.serve.ngsild.tenants import TENANT_HEADER, check_tenant
@@ -44,13 +45,13 @@ class Guard:
         principal, tenant = ANONYMOUS, ""
         try:
             principal = await self._principal(request)
-            tenant = check_tenant(request.headers.get(TENANT_HEADER, principal.tenant))
+            tenant = check_tenant(_asked_tenant(request, principal))
             resource = Resource(route.action.partition(".")[0], request.path_params.get("id", ""), tenant)
             decision = self.services.policy.require(principal, route.action, resource)
         except (Unauthenticated, Forbidden) as error:
             self.trail.record(event_of(route, request, principal, tenant, refused=error))
             raise
-        language = negotiate(request.headers.get("accept-language", ""))
+        language = negotiate(header(request, b"accept-language") or "")
         return Call(request, self.services, principal, decision.reach, language)
 
     async def _principal(self, request: Request) -> Principal:
@@ -74,6 +75,11 @@ class Guard:
             # the handler found out more than the address said: a division, a grade, a wrong password
             self.trail.record(event_of(route, call.request, call.principal, call.tenant, refused=error))
             raise
+
+
+def _asked_tenant(request: Request, principal: Principal) -> str:
+    asked = header(request, TENANT_HEADER)
+    return principal.tenant if asked is None else asked
 
 
 def event_of(

@@ -3,10 +3,11 @@
 from starlette.requests import Request
 
 from yunmeng.kernel.base import Unauthenticated
+from yunmeng.kernel.serve.heading import header
 from yunmeng.kernel.trust import ANONYMOUS, Accounts, Principal
 
 SESSION_COOKIE = "ym_session"
-CSRF_HEADER = "x-csrf-token"
+CSRF_HEADER = b"x-csrf-token"
 SIGN_IN_PATH = "/api/session"
 
 _UNSAFE = frozenset(("POST", "PUT", "PATCH", "DELETE"))
@@ -25,7 +26,7 @@ async def identify(accounts: Accounts, request: Request) -> Principal:
         Unauthenticated: ``token.wrong``, ``token.expired``, ``token.scheme``.
         Forbidden: ``session.csrf`` when a cookie comes without its token in an unsafe method.
     """
-    authorization = request.headers.get("authorization")
+    authorization = header(request, b"authorization")
     if authorization is not None:
         scheme, _, text = authorization.partition(" ")
         if scheme.lower() != "bearer":
@@ -35,7 +36,7 @@ async def identify(accounts: Accounts, request: Request) -> Principal:
     if not id_:
         return ANONYMOUS
     if request.method in _UNSAFE and not _signs_in(request):
-        accounts.check_csrf(id_, request.headers.get(CSRF_HEADER, ""))
+        accounts.check_csrf(id_, header(request, CSRF_HEADER) or "")
     try:
         return (await accounts.session(id_)).principal
     except Unauthenticated:
@@ -44,7 +45,7 @@ async def identify(accounts: Accounts, request: Request) -> Principal:
 
 def session_id(request: Request) -> str:
     """Returns the id of the session that the cookie names, empty without one."""
-    return request.cookies.get(SESSION_COOKIE, "") if "cookie" in request.headers else ""
+    return request.cookies.get(SESSION_COOKIE, "") if header(request, b"cookie") else ""
 
 
 def _signs_in(request: Request) -> bool:

@@ -16,6 +16,7 @@ from yunmeng.kernel.model import (
     expand_instance,
 )
 from yunmeng.kernel.serve.body import as_object
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import write_one
 from yunmeng.kernel.serve.ngsild.entities import fragment_of, path_id
 from yunmeng.kernel.serve.ngsild.intake import check_instance, latest_time
@@ -29,7 +30,7 @@ async def append(call: Call) -> Response:
     """Appends attributes (§5.6.3); ``options=noOverwrite`` leaves those that exist."""
     id_ = path_id(call)
     payload = await read_payload(call)
-    overwrite = "noOverwrite" not in options(call.request.query_params)
+    overwrite = "noOverwrite" not in options(parameters_of(call.request))
     outcome = await write_one(call, Append(id_, fragment_of(call, payload, id_), overwrite))
     return update_result(call, outcome, payload.context)
 
@@ -62,7 +63,7 @@ async def delete(call: Call) -> Response:
     """Deletes an attribute instance, or all of them (§5.6.5)."""
     id_ = path_id(call)
     context = await request_context(call)
-    parameters = call.request.query_params
+    parameters = parameters_of(call.request)
     attribute = context.expand(call.request.path_params["attribute"])
     every = flag(parameters, "deleteAll")
     await write_one(call, DeleteAttribute(id_, attribute, parameters.get("datasetId", ""), every))

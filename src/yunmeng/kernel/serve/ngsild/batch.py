@@ -17,6 +17,7 @@ from yunmeng.kernel.model import (
     Upsert,
 )
 from yunmeng.kernel.serve.body import as_array, as_object
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import write
 from yunmeng.kernel.serve.ngsild import intake
 from yunmeng.kernel.serve.ngsild.negotiation import read_batch, read_payload
@@ -39,7 +40,7 @@ async def create(call: Call) -> Response:
 async def upsert(call: Call) -> Response:
     """Creates or changes many entities (§5.6.8): 201 with the ids of new ones, 204 when none is new."""
     mode: Literal["update", "replace"] = (
-        "update" if "update" in options(call.request.query_params) else "replace"
+        "update" if "update" in options(parameters_of(call.request)) else "replace"
     )
     done, errors = await _carry_out(
         call, lambda body, context: Upsert(intake.entity_of(call, body, context), mode)
@@ -53,7 +54,7 @@ async def upsert(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     """Appends to many entities that exist (§5.6.9)."""
-    overwrite = "noOverwrite" not in options(call.request.query_params)
+    overwrite = "noOverwrite" not in options(parameters_of(call.request))
     done, errors = await _carry_out(
         call, lambda body, context: Append(*_part(call, body, context), overwrite)
     )
@@ -68,7 +69,7 @@ async def update(call: Call) -> Response:
 
 async def merge(call: Call) -> Response:
     """Merges into many entities that exist (§5.6.20)."""
-    parameters = call.request.query_params
+    parameters = parameters_of(call.request)
     observed_at, lang = parameters.get("observedAt", ""), parameters.get("lang", "")
     done, errors = await _carry_out(
         call, lambda body, context: Merge(*_part(call, body, context), observed_at, lang)

@@ -11,6 +11,7 @@ from yunmeng.kernel.base import BadInput, NotFound, format_us, now_us
 from yunmeng.kernel.keeper.requests import RecordPut
 from yunmeng.kernel.model.contexts import ContextMember
 from yunmeng.kernel.serve.body import as_object, read_json
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.ngsild.hosted import CONTEXT_KIND, CONTEXTS
 from yunmeng.kernel.serve.ngsild.parameters import flag
@@ -40,10 +41,10 @@ async def add(call: Call) -> Response:
 
 async def list_(call: Call) -> Response:
     """Lists hosted contexts, and with them the ones fetched from elsewhere (§5.13.3)."""
-    kind = call.request.query_params.get("kind", "")
+    kind = parameters_of(call.request).get("kind", "")
     if kind not in ("", "Hosted", "Cached", "ImplicitlyCreated"):
         raise BadInput("query.value", name="kind", value=kind)
-    details = flag(call.request.query_params, "details")
+    details = flag(parameters_of(call.request), "details")
     rows: list[dict[str, Any]] = []
     if kind in ("", "Hosted"):
         records = await call.services.state.records(CONTEXT_KIND, call.tenant)
@@ -56,7 +57,7 @@ async def list_(call: Call) -> Response:
 async def get(call: Call) -> Response:
     """Serves one context (§5.13.4); ``details`` describes it instead."""
     id_: str = call.request.path_params["id"]
-    details = flag(call.request.query_params, "details")
+    details = flag(parameters_of(call.request), "details")
     record = await call.services.state.record(CONTEXT_KIND, call.tenant, id_)
     if record is not None:
         held = msgspec.json.decode(record.body)

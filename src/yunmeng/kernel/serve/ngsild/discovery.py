@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import NotFound
 from yunmeng.kernel.model import Context, Document, TypeIs
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import accepted, answer, request_context
 from yunmeng.kernel.serve.ngsild.parameters import flag
 from yunmeng.kernel.serve.routes import Call
@@ -36,7 +37,7 @@ async def types(call: Call) -> Response:
     """Lists the entity types in use; ``details`` adds their attributes."""
     media, context = accepted(call.request), await request_context(call)
     counts = await call.services.state.types(call.reach)
-    if flag(call.request.query_params, "details"):
+    if flag(parameters_of(call.request), "details"):
         rows = [await _type_row(call, context, uri) for uri in sorted(counts)]
         return answer(rows, context, media)
     listed = {
@@ -69,7 +70,7 @@ async def attributes(call: Call) -> Response:
     """Lists the attributes in use; ``details`` adds the types that have them."""
     media, context = accepted(call.request), await request_context(call)
     seen = await _all_attributes(call)
-    if flag(call.request.query_params, "details"):
+    if flag(parameters_of(call.request), "details"):
         rows = [
             {
                 "id": uri,

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from yunmeng.kernel.base import BadInput, NotFound, check_urn
 from yunmeng.kernel.model import Create, Delete, Merge, Replace
 from yunmeng.kernel.serve.body import as_object
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import write_one
 from yunmeng.kernel.serve.ngsild import intake
 from yunmeng.kernel.serve.ngsild.negotiation import Payload, accepted, answer, read_payload, request_context
@@ -39,7 +40,7 @@ async def create(call: Call) -> Response:
 async def retrieve(call: Call) -> Response:
     """Retrieves an entity (§5.7.1)."""
     id_ = path_id(call)
-    parameters = call.request.query_params
+    parameters = parameters_of(call.request)
     media = accepted(call.request, geo=True)
     context = await request_context(call)
     view = read_view(parameters, context, media)
@@ -56,7 +57,7 @@ async def merge(call: Call) -> Response:
     """Merges a fragment into an entity (§5.6.17)."""
     id_ = path_id(call)
     payload = await read_payload(call)
-    parameters = call.request.query_params
+    parameters = parameters_of(call.request)
     fragment = fragment_of(call, payload, id_)
     await write_one(call, Merge(id_, fragment, parameters.get("observedAt", ""), parameters.get("lang", "")))
     return empty_reply()

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from yunmeng.kernel.model.contexts import ContextMember
+from yunmeng.kernel.serve.heading import header
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.services import Services
 
@@ -34,7 +35,7 @@ async def learn(services: Services, tenant: str, urls: Iterable[str]) -> None:
 
 def _is_own(call: Call, url: str) -> bool:
     parts = urlsplit(url)
-    own = parts.netloc == call.request.headers.get("host", "")
+    own = parts.netloc == header(call.request, b"host")
     return own and (parts.path == OWN_CONTEXT or parts.path.startswith(f"{CONTEXTS}/"))
 
 

@@ -12,6 +12,7 @@ from yunmeng.kernel.model import Context
 from yunmeng.kernel.model.context_library import context_link
 from yunmeng.kernel.model.contexts import ContextMember
 from yunmeng.kernel.serve.body import decode_json
+from yunmeng.kernel.serve.heading import header
 from yunmeng.kernel.serve.ngsild.hosted import learn_hosted
 from yunmeng.kernel.serve.refusals import NotAcceptable, UnsupportedMedia
 from yunmeng.kernel.serve.replies import GEO_JSON, JSON, LD_JSON, Reply, encode_json
@@ -89,7 +90,7 @@ async def request_context(call: Call) -> Context:
 
 
 async def _context(call: Call, member: ContextMember | None) -> Context:
-    link = None if member is not None else call.request.headers.get("link")
+    link = None if member is not None else header(call.request, b"link")
     if member is None and link is None:
         return call.services.contexts.core
     await learn_hosted(call, member if member is not None else context_link(link or ""))
@@ -98,11 +99,11 @@ async def _context(call: Call, member: ContextMember | None) -> Context:
 
 def has_context_link(request: Request) -> bool:
     """Tells whether a Link header names a JSON-LD context."""
-    return _RELATION in request.headers.get("link", "")
+    return _RELATION in (header(request, b"link") or "")
 
 
 def _is_linked_data(request: Request) -> bool:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
     if media == LD_JSON:
         return True
     if media == JSON or (media == _MERGE_PATCH and request.method == "PATCH"):
@@ -116,20 +117,20 @@ def accepted(request: Request, *, geo: bool = False) -> Media:
     Raises:
         NotAcceptable: ``media.accept``.
     """
-    header = request.headers.get("accept")
-    if header is None or header == "*/*":
+    wish = header(request, b"accept")
+    if wish is None or wish == "*/*":
         return JSON
-    chosen = _negotiate(header, geo)
+    chosen = _negotiate(wish, geo)
     if chosen is None:
-        raise NotAcceptable("media.accept", accept=header)
+        raise NotAcceptable("media.accept", accept=wish)
     return chosen
 
 
 @lru_cache(maxsize=256)
-def _negotiate(header: str, geo: bool) -> Media | None:
+def _negotiate(wish: str, geo: bool) -> Media | None:
     offers: tuple[Media, ...] = (JSON, LD_JSON, GEO_JSON) if geo else (JSON, LD_JSON)
     best: tuple[float, int] | None = None
-    for part in header.split(","):
+    for part in wish.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
         for rank, offer in enumerate(offers):

@@ -11,6 +11,7 @@ from yunmeng.kernel.base import BadInput, NotFound
 from yunmeng.kernel.model import Context, parse_geo, parse_q, parse_scopes, parse_types
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import refuse_graded
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.parameters import (
     Page,
@@ -36,7 +37,7 @@ async def query(call: Call) -> Response:
     """Queries entities by the parameters of the address."""
     media = accepted(call.request, geo=True)
     context = await request_context(call)
-    return await run_query(call, call.request.query_params, context, media)
+    return await run_query(call, parameters_of(call.request), context, media)
 
 
 async def query_by_body(call: Call) -> Response:
@@ -46,7 +47,7 @@ async def query_by_body(call: Call) -> Response:
     body = as_object(payload.value, "query")
     if body.get("type") != "Query":
         raise BadInput("query.type")
-    parameters = {**dict(call.request.query_params), **body_parameters(body)}
+    parameters = {**dict(parameters_of(call.request)), **body_parameters(body)}
     return await run_query(call, parameters, payload.context, media)
 
 
@@ -180,6 +181,6 @@ def paging(call: Call, wanted: Page, *, more: bool) -> dict[str, str]:
 
 
 def _page_link(call: Call, limit: int, offset: int, relation: str) -> str:
-    kept = [(n, v) for n, v in call.request.query_params.multi_items() if n not in ("limit", "offset")]
+    kept = [(n, v) for n, v in parameters_of(call.request).multi_items() if n not in ("limit", "offset")]
     address = urlencode([*kept, ("limit", limit), ("offset", offset)], quote_via=quote)
     return f'<{call.request.url.path}?{address}>; rel="{relation}"'

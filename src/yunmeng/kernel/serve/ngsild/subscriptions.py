@@ -12,6 +12,7 @@ from yunmeng.kernel.base import BadInput, Conflict, NotFound, check_urn, format_
 from yunmeng.kernel.keeper import RecordPut
 from yunmeng.kernel.model import ContextMember
 from yunmeng.kernel.serve.body import as_object
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.ngsild.entities import path_id, same_id
 from yunmeng.kernel.serve.ngsild.hosted import learn, own_urls
@@ -65,7 +66,7 @@ async def list_(call: Call) -> Response:
     media, context, wanted = (
         accepted(call.request),
         await request_context(call),
-        page(call.request.query_params),
+        page(parameters_of(call.request)),
     )
     records = await call.services.state.records(SUBSCRIPTION, call.tenant)
     part = records[wanted.offset : wanted.offset + wanted.limit]
@@ -154,5 +155,5 @@ async def _shown(call: Call, kept: Kept, names: Any) -> dict[str, Any]:
     status = _status(record.body) if record is not None else Status()
     await learn(call.services, call.tenant, kept.hosted)
     context = await call.services.contexts.resolve(kept.context)
-    sysattrs = "sysAttrs" in options(call.request.query_params)
+    sysattrs = "sysAttrs" in options(parameters_of(call.request))
     return describe(kept, status, context, names, sysattrs=sysattrs, now=now_us())

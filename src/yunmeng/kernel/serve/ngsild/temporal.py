@@ -11,6 +11,7 @@ from yunmeng.kernel.base import BadInput, NotFound, format_us, now_us
 from yunmeng.kernel.keeper.requests import PurgeHistoryRequest
 from yunmeng.kernel.model import Document, compact_entity
 from yunmeng.kernel.serve.grades import closed, note_revealed
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import purge_history
 from yunmeng.kernel.serve.ngsild.entities import path_id
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, request_context
@@ -45,7 +46,7 @@ async def retrieve(call: Call) -> Response:
 
 async def query(call: Call) -> Response:
     """Queries the temporal evolution of entities (§5.7.4)."""
-    parameters = call.request.query_params
+    parameters = parameters_of(call.request)
     context = await request_context(call)
     wanted = page(parameters)
     read_window(parameters, needed=True)
@@ -59,7 +60,7 @@ async def query(call: Call) -> Response:
 async def _evolution(
     call: Call, documents: list[Document], *, single: bool, headers: dict[str, str]
 ) -> Response:
-    parameters = call.request.query_params
+    parameters = parameters_of(call.request)
     media, context = accepted(call.request), await request_context(call)
     view = read_view(parameters, context, media)
     window, aggregation = read_window(parameters, needed=False), read_aggregation(parameters)
@@ -247,7 +248,7 @@ async def delete(call: Call) -> Response:
 async def delete_attribute(call: Call) -> Response:
     """Deletes the temporal evolution of an attribute (§5.6.13)."""
     id_, attribute = path_id(call), await _path_attribute(call)
-    if call.request.query_params.get("datasetId") and not flag(call.request.query_params, "deleteAll"):
+    if parameters_of(call.request).get("datasetId") and not flag(parameters_of(call.request), "deleteAll"):
         raise BadInput("temporal.dataset")
     await _existing(call, id_, attribute)
     await purge_history(call, PurgeHistoryRequest(call.tenant, id_, attribute))

@@ -6,7 +6,7 @@ from yunmeng.kernel.base import BadInput, NotFound, YunmengError
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.trust import Reach
 
-TENANT_HEADER = "ngsild-tenant"
+TENANT_HEADER = b"ngsild-tenant"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 

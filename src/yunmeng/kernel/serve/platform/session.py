@@ -7,6 +7,7 @@ from starlette.responses import Response
 from yunmeng.kernel.base import Unsupported, format_us, now_us
 from yunmeng.kernel.serve.body import as_object, read_json, text_member
 from yunmeng.kernel.serve.desk import desk
+from yunmeng.kernel.serve.heading import header
 from yunmeng.kernel.serve.identity import SESSION_COOKIE, address_of, session_id
 from yunmeng.kernel.serve.replies import empty_reply, json_reply
 from yunmeng.kernel.serve.routes import Call
@@ -37,7 +38,7 @@ async def sign_in(call: Call) -> Response:
 async def current(call: Call) -> Response:
     """Says who is signed in, and gives the CSRF token anew."""
     id_ = session_id(call.request)
-    if not id_ or "authorization" in call.request.headers:
+    if not id_ or header(call.request, b"authorization") is not None:
         return json_reply({"principal": _principal(call.principal)})
     return json_reply(_described(await call.services.accounts.session(id_)))
 

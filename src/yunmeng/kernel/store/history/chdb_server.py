@@ -21,6 +21,7 @@ import msgspec
 from yunmeng.kernel.base import Broken, Conflict, Unavailable, YunmengError
 from yunmeng.kernel.store.history.engine import Engine, Limits, release_mapped_code
 from yunmeng.kernel.store.history.http_interface import Interface
+from yunmeng.kernel.store.history.promises import strike_unkept
 
 FOLDER_FORMAT = 1
 _IDLE_S = 20.0
@@ -57,6 +58,7 @@ def serve(order: Order, stop: threading.Event, ready: Callable[[int], None]) -> 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock(folder)
     about = _about(folder)
+    strike_unkept(folder / "data")
     engine = Engine(folder, Limits(memory=order.memory))
     try:
         _accept(folder, about, engine.version)

@@ -120,8 +120,8 @@ async def measure(packs: int) -> list[Figure]:
 
 
 async def _stored(bus: NatsBus, history: History, packs: int) -> None:
-    while await history.count() < packs * ROWS:
-        await asyncio.sleep(0.05)  # noqa: ASYNC110 -- another process writes
+    while await history.count() < packs * ROWS:  # noqa: ASYNC110 -- another process writes
+        await asyncio.sleep(0.05)
     await bus.request(FLUSH, b"", GATEWAY, timeout_s=60)
 
 

@@ -18,6 +18,7 @@ from yunmeng.kernel.base import Settings
 from yunmeng.kernel.keeper import Keeper
 from yunmeng.kernel.link import NatsBus
 from yunmeng.kernel.store import open_history, open_state_writer
+from yunmeng.kernel.store.state import sqlite  # noqa: F401 -- before the fork, so that no life waits for it
 
 
 def settings_in(folder: Path, linger_ms: int = 30, batch: int = 2_000) -> Settings:

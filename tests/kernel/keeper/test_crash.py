@@ -95,7 +95,7 @@ class Site:
                 await asyncio.sleep(self.random.uniform(0, 0.25))
             else:
                 await self.keepers.hear("ready", pid)
-                await asyncio.sleep(self.random.uniform(0, 0.5))
+                await asyncio.sleep(self.random.uniform(0, 0.4))
             if number % 25 == 12:
                 kill(self.nats.pid)
             if number % 25 == 20:

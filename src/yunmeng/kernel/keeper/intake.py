@@ -137,7 +137,7 @@ def only(batch: ObservationBatch, rows: NDArray[np.intp]) -> ObservationBatch:
     used, index = np.unique(batch.index[rows], return_inverse=True)
     return replace(
         batch,
-        series=tuple(batch.series[place] for place in used),
+        series=tuple([batch.series[place] for place in used.tolist()]),
         index=index.astype(np.uint32),
         observed_at=batch.observed_at[rows],
         number=batch.number[rows],

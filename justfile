@@ -16,6 +16,10 @@ test:
 bench *NAMES:
     .venv/bin/python -m benchmarks {{NAMES}}
 
+# the generated parts of the docs
+docs:
+    .venv/bin/python docs/build.py
+
 # the built pages of the console (needs Node)
 console:
     cd console && npm ci && npm run build

@@ -72,8 +72,10 @@ def run_proofs(proofs: Sequence[str]) -> dict[str, bool]:
     """Runs tests by their pytest node ids and returns which passed."""
     if not (ROOT / "tests").is_dir():
         raise Broken("plan.no-tests", folder=ROOT)
-    if not proofs:
-        return {}
+    # pytest runs nothing at all when it does not find one of its arguments
+    there = [proof for proof in proofs if _exists(proof)]
+    if not there:
+        return dict.fromkeys(proofs, False)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [
@@ -84,16 +86,22 @@ def run_proofs(proofs: Sequence[str]) -> dict[str, bool]:
             "-p",
             "no:cacheprovider",
             f"--junitxml={report}",
-            *proofs,
+            *there,
         ]
         subprocess.run(command, cwd=ROOT, check=False, capture_output=True)
-        passed = _passed(report) if report.exists() else set[str]()
-    return {proof: _key(proof) in passed for proof in proofs}
+        cases = _cases(report) if report.exists() else {}
+    return {proof: all(cases.get(_key(proof), (False,))) for proof in proofs}
 
 
-def _passed(report: Path) -> set[str]:
-    cases = ET.parse(report).iter("testcase")  # noqa: S314  (our own pytest wrote it)
-    return {f"{case.get('classname')}.{case.get('name')}" for case in cases if len(case) == 0}
+def _cases(report: Path) -> dict[str, list[bool]]:
+    """Returns which cases passed, by the test and also by the single case of a parametrised one."""
+    found: dict[str, list[bool]] = {}
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314  (our own pytest wrote it)
+        name = f"{case.get('classname')}.{case.get('name')}"
+        for key in {name, name.partition("[")[0]}:
+            # a case with anything inside has failed, broken or been skipped
+            found.setdefault(key, []).append(case.find("*") is None)
+    return found
 
 
 def _key(proof: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import reference_code
+import reference_speed
 import reference_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,8 @@ def stale_files() -> Iterator[tuple[Path, str]]:
 
 def wanted() -> Iterator[tuple[Path, str]]:
     """Yields every file of the docs with its text as it should be."""
-    for name, text in {**reference_tables.pages(), **reference_code.pages()}.items():
+    made = reference_tables.pages() | reference_code.pages() | reference_speed.pages()
+    for name, text in made.items():
         yield ROOT / "docs" / "reference" / name, text
     for path in written_pages():
         yield path, filled(path.read_text(encoding="utf-8"))

@@ -78,6 +78,14 @@ def test_every_command() -> None:
         assert re.search(rf"^##+ yunmeng {name}$", text, re.MULTILINE), name
 
 
+def test_every_budget() -> None:
+    text = page("speed.md")
+    for name in tomllib.loads((ROOT / "benchmarks" / "budgets.toml").read_text(encoding="utf-8")):
+        assert re.search(rf"^\| `{name}` \| \w", text, re.MULTILINE), (
+            f"describe {name} in docs/reference_speed.py"
+        )
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_the_figure_of_coverage(name: str) -> None:
     rows = json.loads(CliRunner().invoke(cli, ["plan", "coverage", "--json"]).stdout)

@@ -1,0 +1,49 @@
+"""The reference page of the committed budgets: what each figure is, what it has to hold."""
+
+import tomllib
+from pathlib import Path
+
+from reference_tables import MADE, table
+
+_BUDGETS = Path(__file__).resolve().parents[1] / "benchmarks" / "budgets.toml"
+
+ABOUT = {
+    "start.import": ("`import yunmeng`", "s"),
+    "start.ready": ("`yunmeng up` until it is ready", "s"),
+    "start.memory": ("memory of the idle node, all processes", "MB"),
+    "ingest.observations": (
+        "packed observations, bus → state and history, everything synced",
+        "observations/s",
+    ),
+    "ingest.capacity": ("the same by the processor time that they cost", "observations/s"),
+    "bus.packed": ("packed observations in and out of the bus at once", "observations/s"),
+    "bus.requests": ("requests and answers between processes", "requests/s"),
+    "state.upserts": ("entities made or changed in the state store", "entities/s"),
+    "state.last-values": ("last values of telemetry", "observations/s"),
+    "state.read": ("one entity by its id", "µs"),
+    "history.insert": ("rows into the history", "rows/s"),
+    "history.bytes": ("disk that a row takes", "bytes/row"),
+    "history.day": ("one entity, one day, 95th percentile", "ms"),
+    "history.aggregates": ("aggregates over 100,000 values, eight at a time", "queries/s"),
+    "history.aggregate": ("hourly aggregate over 100,000 values, 95th percentile", "ms"),
+    "serve.create": ("entities created over HTTP, one a request", "entities/s"),
+    "serve.read": ("entities read over HTTP", "reads/s"),
+    "serve.upsert": ("entities upserted over HTTP in batches", "entities/s"),
+}
+
+
+def pages() -> dict[str, str]:
+    """Returns the page by its file name."""
+    budgets = tomllib.loads(_BUDGETS.read_text(encoding="utf-8"))
+    rows = []
+    for name, row in budgets.items():
+        about, unit = ABOUT.get(name, ("", ""))
+        bound = "at least" if row["better"] == "higher" else "at most"
+        asked = f"{row['target']:,} {unit}" if "target" in row else ""
+        rows.append((f"`{name}`", about, f"{bound} {row['budget']:,} {unit}", asked))
+    text = (
+        "# Speed\n\n`python -m benchmarks` measures the hot paths on the machine at hand and compares them with "
+        "the budgets of `benchmarks/budgets.toml`, which are for two cores. A budget is what a change may not "
+        "fall behind; the last column is what the design asks for.\n\n"
+    )
+    return {"speed.md": MADE + text + table(("Figure", "What", "Budget", "Design"), rows) + "\n"}

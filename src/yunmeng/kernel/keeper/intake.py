@@ -135,9 +135,10 @@ def only(batch: ObservationBatch, rows: NDArray[np.intp]) -> ObservationBatch:
     """Returns some rows of the batch, in their order, with the series that they use."""
     places = {int(row): place for place, row in enumerate(rows)}
     used, index = np.unique(batch.index[rows], return_inverse=True)
+    kept: list[int] = used.tolist()
     return replace(
         batch,
-        series=tuple([batch.series[place] for place in used.tolist()]),
+        series=tuple([batch.series[place] for place in kept]),
         index=index.astype(np.uint32),
         observed_at=batch.observed_at[rows],
         number=batch.number[rows],

@@ -1,8 +1,8 @@
 """Mends what a kill leaves between a block's token and its rows.
 
 The engine notes the token of a block before it puts the block's part in place. Killed between the two, it
-would take the block, sent again, for one that it has, and lose it. So before the engine opens a folder, tokens
-whose part never came are struck out.
+would take the block, sent again, for one that it has, and lose it. So before the engine opens a folder,
+tokens whose part never came are struck out.
 """
 
 import os

@@ -81,12 +81,15 @@ def open_for_reading(path: Path) -> Connection:
     """Opens the store read-only.
 
     Raises:
-        Unavailable: ``store.absent`` when no keeper has made it yet.
+        Unavailable: ``store.absent`` when no keeper has made it yet, or is only just making it.
     """
     if not path.exists():
         raise Unavailable("store.absent", path=path)
     with explained(path):
         connection = Connection(path, read_only=True)
+        if _ask(connection, "SELECT count(*) FROM sqlite_master") == 0:
+            connection.close()
+            raise Unavailable("store.absent", path=path)
         connection.all(f"PRAGMA mmap_size={_MMAP_BYTES}")
         connection.all(f"PRAGMA cache_size=-{_READER_CACHE_KIB}")
         connection.all("PRAGMA temp_store=MEMORY")

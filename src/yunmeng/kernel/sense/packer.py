@@ -4,7 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from yunmeng.kernel.base import now_us
+from yunmeng.kernel.base import YunmengError, now_us
 from yunmeng.kernel.link import Bus, obs_subject
 from yunmeng.kernel.model import ObservationBatch, Row, encode_batch, make_batch
 from yunmeng.kernel.trust import Principal
@@ -33,17 +33,17 @@ class Packer:
         self._tenant = tenant
         self._most = most
         self._linger_s = linger_s
-        self._room = asyncio.Semaphore(on_the_way)
+        self._most_on_the_way = on_the_way
         self._rows: list[Row] = []
         self._held: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
+        self._failure: YunmengError | None = None
 
     async def add(self, row: Row) -> "asyncio.Future[int]":
         """Takes one row; returns the future of its position in the stream."""
-        if self._room.locked():
-            async with self._room:
-                pass
+        while len(self._sending) >= self._most_on_the_way:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
         self._rows.append(row)
         held = self._held
         if len(self._rows) >= self._most:
@@ -53,10 +53,16 @@ class Packer:
         return held
 
     async def flush(self) -> None:
-        """Sends what waits and returns when the bus has everything; raises ``Unavailable`` otherwise."""
+        """Sends what waits and returns when the bus has everything that came since the last flush.
+
+        Raises:
+            Unavailable: why the bus did not take some of it.
+        """
         self._leave()
-        if self._sending:
-            await asyncio.gather(*self._sending)
+        await asyncio.gather(*self._sending)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,14 +87,13 @@ class Packer:
         task.add_done_callback(self._sending.discard)
 
     async def _send(self, batch: ObservationBatch, held: "asyncio.Future[int]") -> None:
-        async with self._room:
-            try:
-                position = await self._bus.publish(
-                    obs_subject(self._tenant, self._gateway), encode_batch(batch), self._principal
-                )
-            except Exception as error:
-                held.set_exception(error)
-                # whoever added the rows may not wait for each of them; flush() raises it as well
-                held.exception()
-                raise
-        held.set_result(position)
+        try:
+            position = await self._bus.publish(
+                obs_subject(self._tenant, self._gateway), encode_batch(batch), self._principal
+            )
+        except YunmengError as error:
+            self._failure = error
+            held.set_exception(error)
+            held.exception()  # whoever added the rows may wait for none of them; flush() tells it as well
+        else:
+            held.set_result(position)

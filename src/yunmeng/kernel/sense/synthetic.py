@@ -34,7 +34,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from yunmeng.kernel.base import Broken, Division, boundaries, counties, division, make_urn
+from yunmeng.kernel.base import Broken, Division, YunmengError, boundaries, counties, division, make_urn
 from yunmeng.kernel.model import ObservationBatch, Series
 
 _DAY_US = 86_400_000_000
@@ -175,9 +175,9 @@ def load_fleets(file: Path, seed: int) -> list[Swarm]:
     """
     try:
         fleets = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), _File).fleets
-    except (OSError, ValueError, msgspec.ValidationError) as cause:
+        return [Swarm(fleet, tuple(_place(fleet, seed)), seed) for fleet in fleets]
+    except (OSError, ValueError, KeyError, YunmengError) as cause:
         raise Broken("demo.bad", file=file, reason=cause) from cause
-    return [Swarm(fleet, tuple(_place(fleet, seed)), seed) for fleet in fleets]
 
 
 def _place(fleet: Fleet, seed: int) -> Iterator[Facility]:

@@ -13,6 +13,7 @@ from random import Random
 import httpx
 import msgspec
 import numpy as np
+import psutil
 import pytest
 from tests.kernel.keeper import crash_process
 from tests.kernel.keeper.conftest import OPERATOR
@@ -102,6 +103,7 @@ class Site:
                 kill(self.history.pid)
             kill(pid)
             self.clients.give_up()
+            await gone(pid)
 
     async def flushed(self) -> None:
         """Waits until all that a keeper has committed is in the history."""
@@ -135,6 +137,13 @@ def kill(pid: int) -> None:
     if pid:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+async def gone(pid: int) -> None:
+    """Waits as a supervisor does: a process that was killed holds its locks until the system has ended it."""
+    async with asyncio.timeout(10):
+        while psutil.pid_exists(pid):
+            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager

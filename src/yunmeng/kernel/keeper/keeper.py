@@ -56,8 +56,8 @@ _encode = msgspec.msgpack.Encoder().encode
 ANNOUNCED = ("keeper", "", "history-block")
 STORE_ID = ("keeper", "", "store-id")
 MOST_WAITING = 10_000
-# The state's thread takes the interpreter's lock again for every row that it writes, and the event loop gives it
-# away only so often: at Python's 5 ms a commit of 20,000 rows was seen to take 2 s beside a busy loop, not 0.02.
+# The state's thread takes the interpreter's lock again for every row that it writes, and a busy loop gives it
+# away only this often: with Python's 5 ms a commit of 20,000 rows was seen to take 2 s rather than 0.02 s.
 SWITCH_S = 0.000_05
 MOST_OWED_ROWS = 200_000
 

@@ -43,7 +43,7 @@ def pages() -> dict[str, str]:
         rows.append((f"`{name}`", about, f"{bound} {row['budget']:,} {unit}", asked))
     text = (
         "# Speed\n\n`python -m benchmarks` measures the hot paths on the machine at hand and compares them "
-        "with the budgets of `benchmarks/budgets.toml`, which are for two cores. A budget is what a change may "
-        "not fall behind; the last column is what the design asks for.\n\n"
+        "with the budgets of `benchmarks/budgets.toml`, which are for two cores. A budget is what a change "
+        "may not fall behind; the last column is what the design asks for.\n\n"
     )
     return {"speed.md": MADE + text + table(("Figure", "What", "Budget", "Design"), rows) + "\n"}

@@ -59,7 +59,7 @@ class DemoNode:
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(60) == 0
+            self.process.wait(60)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -103,10 +103,16 @@ def demo_node(data: Path) -> Iterator[DemoNode]:
             stderr=out,
         )
     try:
-        wait_for(lambda: "Ctrl-C" in log.read_text(encoding="utf-8"), 120, lambda: log.read_text())
+        wait_for(lambda: started(node.process, log), 120, lambda: log.read_text(encoding="utf-8"))
         yield node
     finally:
         node.stop()
+
+
+def started(process: "subprocess.Popen[bytes]", log: Path) -> bool:
+    said = log.read_text(encoding="utf-8")
+    assert process.poll() is None, said
+    return "Ctrl-C" in said
 
 
 def wait_for(true: Callable[[], bool], seconds: float, why: Callable[[], object]) -> None:

@@ -1,5 +1,6 @@
 """Every example runs, and prints what the docs say it prints."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from yunmeng.kernel.base import load_settings
+from yunmeng.kernel.base import load_settings, now_us
+from yunmeng.kernel.model import Row, Series
+from yunmeng.kernel.sense import Packer
+from yunmeng.node.parts import SERVICE, connected
 
 from .conftest import ROOT, DemoNode, demo_node, wait_for
 
@@ -65,10 +69,30 @@ def test_every_example_is_shown_and_has_its_output(pages: dict[Path, str]) -> No
 
 @pytest.mark.slow
 def test_what_the_how_to_pages_say_of_a_running_node(node: DemoNode) -> None:
-    assert "ready" not in node.run("quarantine", "list", "--data", str(node.data))
     assert "intact" in node.run("audit", "verify", "--data", str(node.data))
     assert "session.create" in node.run("audit", "list", "--data", str(node.data))
     assert "history" in node.run("status", "--data", str(node.data))
+
+
+@pytest.mark.slow
+async def test_the_quarantine_is_listed_and_replayed(node: DemoNode) -> None:
+    tomorrow = Row(
+        Series("urn:ngsi-ld:Meter:1", "u:power", "u:Meter", "420106"), now_us() + 86_400_000_000, 1
+    )
+    async with (
+        connected(load_settings(env={}, overrides=[f"node.data={node.data}"])) as parts,
+        Packer(parts.bus, "late-clock", SERVICE) as packer,
+    ):
+        await packer.add(tomorrow)
+
+    def held() -> list[dict[str, str]]:
+        return json.loads(node.run("quarantine", "list", "--json", "--data", str(node.data)))
+
+    wait_for(lambda: len(held()) == 1, 20, held)
+    first = held()[0]
+    assert (first["gateway"], first["reason"]) == ("late-clock", "observation.future")
+    assert "1 / 1" in node.run("quarantine", "replay", "--data", str(node.data), first["id"])
+    wait_for(lambda: [one["id"] for one in held()] not in ([], [first["id"]]), 20, held)
 
 
 @pytest.mark.slow

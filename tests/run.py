@@ -43,7 +43,9 @@ def console() -> list[list[str]]:
 def main() -> int:
     """Runs the stages and returns the exit code: 0 when all of them passed."""
     parser = argparse.ArgumentParser(prog="./yunmeng test", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="leave out slow and browser tests and the console")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out slow and browser tests and the console"
+    )
     parser.add_argument("--only", help="one stage: setup, format, lint, layers, types, console or tests")
     arguments, rest = parser.parse_known_args()
     failed: list[str] = []

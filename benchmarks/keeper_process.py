@@ -1,6 +1,7 @@
 """A keeper as a process of its own: ``python -m benchmarks.keeper_process FOLDER BUS TOKEN HISTORY WORD``."""
 
 import asyncio
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -30,11 +31,18 @@ async def keep(folder: str, bus_url: str, token: str, history_url: str, password
     await keeper.start()
     print("ready", flush=True)
     running = asyncio.create_task(keeper.run())
-    await asyncio.wait((running, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
+    ends = (running, asyncio.create_task(stop.wait()), asyncio.create_task(orphaned()))
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     await keeper.stop()
     await history.close()
     await state.close()
     await bus.close()
+
+
+async def orphaned() -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 -- nobody tells
+        await asyncio.sleep(1)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from multiprocessing.connection import Connection
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, cast
 
 import msgspec
@@ -84,6 +86,7 @@ JobFunction = Callable[[JobContext, Mapping[str, str]], Awaitable[dict[str, Any]
 def main(work: Work, pipe: Connection) -> None:
     """Runs one job to its end; the entry point of its process."""
     os.nice(5)
+    threading.Thread(target=_end_with_the_runner, daemon=True).start()
     try:
         report = asyncio.run(_run(work, pipe))
     except YunmengError as error:
@@ -98,6 +101,14 @@ def main(work: Work, pipe: Connection) -> None:
         )
         raise
     pipe.send_bytes(msgspec.msgpack.encode(report))
+
+
+def _end_with_the_runner() -> None:
+    """Ends the process when the runner was killed: its next life starts the run again."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 async def _run(work: Work, pipe: Connection) -> Report:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 
 from yunmeng.kernel.base import (
     BadInput,
@@ -61,7 +62,7 @@ def _checked(job: str, row: JobInput, text: str) -> str:
         return text
     try:
         if row.kind == "number":
-            float(text)
+            _finite(text)
         elif row.kind == "division":
             division(text)
         elif row.kind == "instant":
@@ -71,3 +72,8 @@ def _checked(job: str, row: JobInput, text: str) -> str:
     if row.choices and text not in row.choices:
         raise BadInput("job.input", job=job, name=row.name, reason=f"one of {', '.join(row.choices)}")
     return text
+
+
+def _finite(text: str) -> None:
+    if not isfinite(float(text)):
+        raise ValueError(text)

@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
 from typing import Any
 from uuid import uuid4
@@ -13,7 +14,7 @@ import msgspec
 
 from yunmeng.kernel.base import NotFound, Settings, now_us
 from yunmeng.kernel.compute.child import Report, Work, main
-from yunmeng.kernel.compute.definitions import job_definition
+from yunmeng.kernel.compute.definitions import JobDefinition, job_definition
 from yunmeng.kernel.compute.runs import (
     CANCEL,
     RUN_KIND,
@@ -48,8 +49,10 @@ class JobRunner:
         state: StateReader,
         settings: Settings,
         most: int = 0,
+        definition: Callable[[str], JobDefinition] = job_definition,
     ) -> None:
         self._bus = bus
+        self._definition = definition
         self._state = state
         self._settings = settings
         self._queue: asyncio.Queue[str] = asyncio.Queue()
@@ -82,7 +85,7 @@ class JobRunner:
 
     async def _on_start(self, request: Request) -> bytes:
         asked = msgspec.msgpack.decode(request.data, type=StartRequest)
-        inputs = job_definition(asked.job).check(asked.inputs)
+        inputs = self._definition(asked.job).check(asked.inputs)
         run = new_run(uuid4().hex, msgspec.structs.replace(asked, inputs=inputs), request.principal)
         await self._store(run)
         self._queue.put_nowait(run.id)
@@ -115,6 +118,13 @@ class JobRunner:
             self._runs.pop(run_id, None)
 
     async def _work(self, run: Run) -> None:
+        try:
+            target = self._definition(run.job).run
+        except NotFound as error:
+            # its package was removed while the run waited
+            facts = {name: str(value) for name, value in error.facts.items()}
+            await self._finish(run.id, Report("failed", error=error.key, facts=facts))
+            return
         await self._store(
             msgspec.structs.replace(run, state="running", started_at=now_us(), attempts=run.attempts + 1)
         )
@@ -122,7 +132,7 @@ class JobRunner:
         here, there = context.Pipe(duplex=False)
         work = Work(
             run.id,
-            job_definition(run.job).run,
+            target,
             run.inputs,
             run.principal,
             run.reach,
@@ -134,6 +144,9 @@ class JobRunner:
         self._processes[run.id] = process
         try:
             await self._listen(run.id, here)
+        except asyncio.CancelledError:
+            process.kill()
+            raise
         finally:
             self._processes.pop(run.id, None)
             await asyncio.to_thread(process.join, 5.0)

@@ -1,5 +1,6 @@
 """Every route is behind the decision point, and there is no other way in."""
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from yunmeng.kernel.serve import NGSI_LD_ROUTES, PLATFORM_ROUTES, Route, create_app
-from yunmeng.kernel.trust import Policy
+from yunmeng.kernel.trust import Policy, Principal
 
 ROUTES = (*NGSI_LD_ROUTES, *PLATFORM_ROUTES)
 OPEN = {"node.health", "page.read", "session.create"}
@@ -135,3 +136,12 @@ async def test_security_headers_are_on_every_answer(node) -> None:
         assert "unsafe-eval" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-request-id"]
+
+
+async def test_a_revoked_token_ends_within_a_second(node) -> None:
+    viewer = await node.client("viewer", name="leaving")
+    assert (await viewer.get("/openapi.json")).status_code == 200
+    (token,) = [one for one in await node.services.accounts.tokens() if one.name == "leaving"]
+    await node.services.accounts.revoke_token(token.id, by=Principal("person:root", roles=("administrator",)))
+    await asyncio.sleep(1.05)
+    assert (await viewer.get("/openapi.json")).status_code == 401

@@ -19,6 +19,7 @@ from yunmeng.kernel.serve.desk import DESK, Desk
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.guard import REQUEST_ID, Guard
 from yunmeng.kernel.serve.heading import HEADERS, header, read_headers
+from yunmeng.kernel.serve.identity import Identity
 from yunmeng.kernel.serve.language import negotiate
 from yunmeng.kernel.serve.metrics import Metrics
 from yunmeng.kernel.serve.pages import page_route
@@ -65,7 +66,7 @@ class Application:
         self.table = table
         trail = AuditTrail(services.bus)
         self.desk = Desk(table, Metrics(), trail, Grades(services.types))
-        self._guard = Guard(services, trail)
+        self._guard = Guard(services, trail, Identity(services.accounts))
         self._most = services.settings.http.max_body
         self._prefix, self._numbers = token_hex(4), count(1)
 

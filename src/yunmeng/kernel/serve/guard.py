@@ -9,7 +9,7 @@ from yunmeng.kernel.base import Forbidden, Unauthenticated, YunmengError, now_us
 from yunmeng.kernel.serve.audit import AuditTrail
 from yunmeng.kernel.serve.body import declared_length
 from yunmeng.kernel.serve.heading import header
-from yunmeng.kernel.serve.identity import OPEN, identify
+from yunmeng.kernel.serve.identity import OPEN, Identity
 from yunmeng.kernel.serve.language import negotiate
 from yunmeng.kernel.serve.ngsild.tenants import TENANT_HEADER, check_tenant
 from yunmeng.kernel.serve.routes import Call, Route
@@ -31,6 +31,7 @@ class Guard:
 
     services: Services
     trail: AuditTrail
+    identity: Identity
 
     async def admit(self, route: Route, request: Request) -> Call:
         """Returns the admitted call.
@@ -57,7 +58,7 @@ class Guard:
     async def _principal(self, request: Request) -> Principal:
         if not self.services.settings.trust.sign_in:
             return OPEN
-        return await identify(self.services.accounts, request)
+        return await self.identity.of(request)
 
     async def carry_out(self, route: Route, call: Call) -> Response:
         """Runs the handler; what changes data is answered only once its audit event is on the bus."""

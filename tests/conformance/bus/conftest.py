@@ -53,7 +53,7 @@ class NatsEngine:
         before = self.server.restarts
         os.kill(self.server.pid, signal.SIGKILL)
         async with asyncio.timeout(20):
-            while self.server.restarts == before:  # noqa: ASYNC110 - the server has no event for tests
+            while self.server.restarts == before:
                 await asyncio.sleep(0.02)
 
     async def close(self) -> None:

@@ -218,5 +218,5 @@ async def _consume(consumer: Consumer, number: int, seen: list[int], *, ack: boo
 
 async def _until(reached) -> None:
     async with asyncio.timeout(20):
-        while not reached():  # noqa: ASYNC110 - counts and restarts have no event
+        while not reached():
             await asyncio.sleep(0.005)

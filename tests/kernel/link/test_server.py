@@ -128,7 +128,7 @@ async def test_it_is_started_again_on_its_port_when_it_dies(tmp_path: Path) -> N
     port, pid = server.port, server.pid
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(10):
-        while server.restarts == 0:  # noqa: ASYNC110 - the server has no event for tests
+        while server.restarts == 0:
             await asyncio.sleep(0.02)
     assert server.pid not in (0, pid)
     assert server.port == port

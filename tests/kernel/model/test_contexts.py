@@ -52,10 +52,7 @@ async def test_what_a_response_says_about_its_context():
     library.add("https://example.org/a.jsonld", {"@context": INLINE})
     assert (library.core.member, library.core.link) == (CORE, CORE)
     single = await library.resolve("https://example.org/a.jsonld")
-    assert (single.member, single.link) == (
-        ["https://example.org/a.jsonld", CORE],
-        "https://example.org/a.jsonld",
-    )
+    assert (single.member, single.link) == ("https://example.org/a.jsonld", "https://example.org/a.jsonld")
     mixed = await library.resolve(["https://example.org/a.jsonld", {"a": "urn:a:b"}, CORE])
     assert mixed.link == ""
     assert mixed.member == ["https://example.org/a.jsonld", {"a": "urn:a:b"}, CORE]

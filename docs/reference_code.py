@@ -12,7 +12,7 @@ import rich_click as click
 from reference_tables import MADE, table
 
 from yunmeng.console import views
-from yunmeng.kernel.base import manifest
+from yunmeng.kernel.base import manifest, package_folder
 from yunmeng.kernel.serve import Route
 from yunmeng.kernel.serve.pages import page_route
 from yunmeng.kernel.trust import ANONYMOUS, Policy, Principal, Resource
@@ -126,6 +126,8 @@ def _views() -> str:
     parts += [_members(f"[[{kind.__name__.lower()}s]]", kind) for kind in kinds]
     parts += [_members("A column of a table", views.Column), _members("A threshold", views.Threshold)]
     parts += [_members("A title", views.Title)]
+    example = (package_folder("yunmeng.converged.water") / "views.toml").read_text(encoding="utf-8")
+    parts += ["## An example", "The views of the package `water`:", f"```toml\n{example.strip()}\n```"]
     return "\n\n".join(parts) + "\n"
 
 

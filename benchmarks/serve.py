@@ -145,7 +145,8 @@ async def measure(entities: int, seconds: float) -> list[Figure]:
             figures.append(await load.create(seconds, entities))
         finally:
             for child in (api, keeper):
-                child.terminate()
+                if child.returncode is None:
+                    child.terminate()
                 await child.wait()
             await asyncio.gather(nats.stop(), history.stop())
     return figures

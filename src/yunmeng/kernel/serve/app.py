@@ -28,6 +28,7 @@ from yunmeng.kernel.serve.refusals import MethodNotAllowed, as_error, problem_re
 from yunmeng.kernel.serve.replies import Reply
 from yunmeng.kernel.serve.routes import Route
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.sources.sources import Sources
 
 SECURITY_HEADERS = (
     (
@@ -65,7 +66,7 @@ class Application:
     def __init__(self, services: Services, table: PathTable) -> None:
         self.table = table
         trail = AuditTrail(services.bus)
-        self.desk = Desk(table, Metrics(), trail, Grades(services.types))
+        self.desk = Desk(table, Metrics(), trail, Grades(services.types), Sources(services))
         self._guard = Guard(services, trail, Identity(services.accounts))
         self._most = services.settings.http.max_body
         self._prefix, self._numbers = token_hex(4), count(1)
@@ -84,6 +85,7 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
                 await self.desk.trail.flush()
+                await self.desk.sources.close()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return

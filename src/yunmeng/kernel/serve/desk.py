@@ -1,13 +1,16 @@
-"""What one api process keeps for itself beside the services: its routes, its counts, its audit trail."""
+"""What one api process keeps for itself beside the services: its routes, counts, audit trail, context sources."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from yunmeng.kernel.serve.audit import AuditTrail
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.metrics import Metrics
 from yunmeng.kernel.serve.paths import PathTable
 from yunmeng.kernel.serve.routes import Call
+
+if TYPE_CHECKING:
+    from yunmeng.kernel.serve.sources.sources import Sources
 
 DESK = "yunmeng.desk"
 
@@ -20,6 +23,7 @@ class Desk:
     metrics: Metrics
     trail: AuditTrail
     grades: Grades
+    sources: "Sources"
 
 
 def desk(call: Call) -> Desk:

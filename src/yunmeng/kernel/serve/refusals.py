@@ -34,6 +34,9 @@ _ETSI_BY_KEY = {
     "context.unavailable": "LdContextNotAvailable",
     "query.too-many": "TooManyResults",
     "tenant.unknown": "NonexistentTenant",
+    "registration.conflict": "Conflict",
+    "registration.entity-conflict": "Conflict",
+    "source.unsupported": "Conflict",
 }
 _ETSI_BY_STATUS = {
     400: "BadRequestData",

@@ -7,6 +7,7 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.nodes import free_port, refused
 
@@ -101,3 +102,15 @@ async def test_a_process_that_dies_before_it_is_ready_is_tried_again(tmp_path: P
             await asyncio.sleep(0.05)
     watch.cancel()
     await role.stop()
+
+
+async def test_a_stop_in_the_moment_of_a_start_leaves_no_process(tmp_path: Path) -> None:
+    role = Role("worker", ("--set", f"node.data={tmp_path}"), tmp_path / "worker.log")
+    role.process = await asyncio.create_subprocess_exec("true")
+    for turns in range(1, 12):
+        role._watch = asyncio.create_task(role._spawn(60.0))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await role.stop()
+        assert role.process.returncode is not None
+    assert [child.cmdline() for child in psutil.Process().children() if "roles" in str(child.cmdline())] == []

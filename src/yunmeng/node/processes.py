@@ -35,6 +35,7 @@ class Role:
         """Asks the process to end, then ends it."""
         if self._watch is not None:
             self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         if self.process is None or self.process.returncode is not None:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -47,22 +48,30 @@ class Role:
     async def _spawn(self, timeout_s: float) -> None:
         command = (sys.executable, "-m", "yunmeng.node.roles", self.name, *self.arguments)
         with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is the supervisor's; it stops the parts in order
+            starting = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is the supervisor's; it stops the parts in order
+                )
             )
-        out = self.process.stdout
+            try:
+                process = self.process = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                # a stop in the very moment of the start must know the process to end it
+                self.process = await starting
+                raise
+        out = process.stdout
         try:
             line = await asyncio.wait_for(out.readline(), timeout_s) if out else b""
         except TimeoutError:
             line = b""
         if line.strip() != b"ready":
-            if self.process.returncode is None:
-                self.process.kill()
-            await self.process.wait()
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
             raise Unavailable("node.role-failed", role=self.name, log=self.log, last=_last_line(self.log))
 
     async def _keep_running(self) -> None:

@@ -92,7 +92,7 @@ async def test_entities_over_time(node) -> None:
     assert found.headers["ngsild-results-count"] == "1"
     assert found.json(), found.text
     assert found.json()[0]["id"] == id_
-    assert [row["value"] for row in found.json()[0]["level"]] == [58, 59]
+    assert [row["value"] for row in found.json()[0]["level"]] == [57, 58, 59]
     assert (await node.admin.get(f"{TEMPORAL}?type=Station")).json()["key"] == "temporal.relation"
 
 
@@ -103,7 +103,11 @@ async def test_too_much_is_cut_and_says_so(node) -> None:
     assert found.headers["content-range"].startswith("date-time 2026-01-01T")
     values = [row["value"] for row in found.json()["level"]]
     assert len(values) == 10_000
-    assert values[-1] == 10_499
+    assert values[-1] == 9_999
+    newest = await node.admin.get(f"{TEMPORAL}/{id_}?attrs=level&lastN=10400")
+    assert newest.status_code == 206
+    assert newest.headers["content-range"].endswith("/10400")
+    assert [row["value"] for row in newest.json()["level"]][-1] == 10_499
 
 
 async def test_history_can_be_deleted(node) -> None:

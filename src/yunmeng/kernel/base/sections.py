@@ -36,6 +36,7 @@ class HttpSettings:
     port: int = _within(8420, 0, 65_535)
     workers: int = _within(1, 1, 256)
     max_body: int = _within(8 << 20, 1024)
+    temporal_values: int = _within(10_000, 1)
     console: bool = True
 
 

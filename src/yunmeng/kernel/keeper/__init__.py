@@ -4,23 +4,28 @@ from yunmeng.kernel.keeper.emitter import RecordNote
 from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined
 from yunmeng.kernel.keeper.keeper import Keeper
 from yunmeng.kernel.keeper.requests import (
+    EVOLVE,
     FLUSH,
     PURGE_HISTORY,
     RECORDS,
     WRITE,
+    EvolveRequest,
     PurgeHistoryRequest,
     RecordPut,
     RecordsRequest,
     WriteReply,
     WriteRequest,
+    evolution_tenant,
 )
 
 __all__ = [
+    "EVOLVE",
     "FLUSH",
     "PURGE_HISTORY",
     "QUARANTINE",
     "RECORDS",
     "WRITE",
+    "EvolveRequest",
     "Keeper",
     "PurgeHistoryRequest",
     "Quarantined",
@@ -29,4 +34,5 @@ __all__ = [
     "RecordsRequest",
     "WriteReply",
     "WriteRequest",
+    "evolution_tenant",
 ]

@@ -9,7 +9,9 @@ import asyncio
 import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TypeVar
 
 import msgspec
@@ -19,6 +21,7 @@ from yunmeng.kernel.keeper.intake import retake
 from yunmeng.kernel.keeper.writes import MEMBERS
 from yunmeng.kernel.link import Bus, Message, entity_changes_subject, observed_subject, record_subject
 from yunmeng.kernel.model import Change, Document, ObservationBatch
+from yunmeng.kernel.model.attribute_kinds import NULL, VALUE_MEMBERS
 from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
 from yunmeng.kernel.trust import Principal
 
@@ -118,6 +121,9 @@ def _touched(change: Change, attribute: str) -> list[Document]:
 
 
 def _instance(change: Change, attribute: str, instance: Document) -> Instance:
+    deleted = not instance
+    if deleted:
+        instance = _gone(change, attribute)
     return Instance(
         change.tenant,
         change.entity,
@@ -128,8 +134,29 @@ def _instance(change: Change, attribute: str, instance: Document) -> Instance:
         instant_us(instance["observedAt"]) if "observedAt" in instance else 0,
         instant_us(change.at),
         msgspec.json.encode(instance),
-        deleted=not instance,
+        _instance_id(change, attribute, instance),
+        deleted=deleted,
     )
+
+
+def _gone(change: Change, attribute: str) -> Document:
+    """Returns what the evolution keeps of an attribute that was deleted (§4.5.0, §4.8)."""
+    instances: list[Document] = change.before.get(attribute, [])
+    before: Document = instances[0] if instances else {}
+    kind: str = before.get("type", "Property")
+    return {
+        "type": kind,
+        VALUE_MEMBERS[kind]: NULL,
+        "createdAt": before.get("createdAt", change.at),
+        "modifiedAt": change.at,
+        "deletedAt": change.at,
+    }
+
+
+def _instance_id(change: Change, attribute: str, instance: Document) -> str:
+    """Returns the same id for the same instance whenever it is emitted, so that a replay stays one block."""
+    facts = (change.tenant, change.entity, attribute, instance.get("datasetId", ""), change.at)
+    return f"urn:ngsi-ld:Instance:{blake2b(chr(0).join(facts).encode(), digest_size=12).hexdigest()}"
 
 
 class Emitter:
@@ -147,6 +174,7 @@ class Emitter:
         self.written = 0
         self.behind = ""
         self.store = ""
+        self._hurry = asyncio.Event()
         self._progress = asyncio.Condition()
 
     def owe(self, owed: Owed) -> None:
@@ -241,6 +269,8 @@ class Emitter:
     async def settle(self) -> None:
         """Waits until everything owed by now is in the history."""
         last = self.debt.unwritten[-1].number if self.debt.unwritten else 0
+        if last:
+            self._hurry.set()
         async with self._progress:
             await self._progress.wait_for(lambda: self.written >= last)
 
@@ -249,7 +279,11 @@ class Emitter:
             self._to_write.clear()
             await self._to_write.wait()
         if not self.debt.unwritten[0].alone and self.debt.rows < self._block_rows:
-            await asyncio.sleep(self._linger_s)
+            # wait_for of Python 3.11 can swallow the cancellation by stop()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._linger_s):
+                    await self._hurry.wait()
+        self._hurry.clear()
 
     def _next_block(self) -> list[Owed]:
         block: list[Owed] = []

@@ -31,13 +31,16 @@ from yunmeng.kernel.keeper.emitter import (
 )
 from yunmeng.kernel.keeper.intake import KnownEntities, Taken, quarantine, take
 from yunmeng.kernel.keeper.requests import (
+    EVOLVE,
     FLUSH,
     PURGE_HISTORY,
     WRITE,
+    EvolveRequest,
     PurgeHistoryRequest,
     RecordsRequest,
     WriteReply,
     WriteRequest,
+    evolution_tenant,
 )
 from yunmeng.kernel.keeper.requests import (
     RECORDS as RECORDS_SUBJECT,
@@ -45,12 +48,21 @@ from yunmeng.kernel.keeper.requests import (
 from yunmeng.kernel.keeper.writes import Writer, Written
 from yunmeng.kernel.link import Bus, Consumer, Message, Request
 from yunmeng.kernel.model import DIVISION, SYNTHETIC, Change, Document, Series
-from yunmeng.kernel.store import Commit, History, OutboxItem, Record, StateWriter
+from yunmeng.kernel.store import (
+    Commit,
+    EntityRemoval,
+    History,
+    HistoryBlock,
+    OutboxItem,
+    Record,
+    StateWriter,
+)
 
 _log = logging.getLogger("yunmeng.keeper")
 _write_request = msgspec.msgpack.Decoder(WriteRequest)
 _records_request = msgspec.msgpack.Decoder(RecordsRequest)
 _purge_request = msgspec.msgpack.Decoder(PurgeHistoryRequest)
+_evolve_request = msgspec.msgpack.Decoder(EvolveRequest)
 _encode = msgspec.msgpack.Encoder().encode
 
 ANNOUNCED = ("keeper", "", "history-block")
@@ -132,6 +144,7 @@ class Keeper:
         await self._bus.serve(RECORDS_SUBJECT, self._on_records)
         await self._bus.serve(PURGE_HISTORY, self._on_purge)
         await self._bus.serve(FLUSH, self._on_flush)
+        await self._bus.serve(EVOLVE, self._on_evolve)
         for work in (
             self._drain(self._consumer),
             self._commit_forever(),
@@ -209,8 +222,27 @@ class Keeper:
     async def _on_purge(self, request: Request) -> bytes:
         purge = _purge_request.decode(request.data)
         await self._flush()
-        await self._history.delete(purge.tenant, purge.entity, purge.attribute, purge.instance_id)
+        await self._history.delete(
+            purge.tenant, purge.entity, purge.attribute, purge.instance_id, purge.dataset_id
+        )
+        if not purge.attribute:
+            heads = evolution_tenant(purge.tenant)
+            await self._after_commit(RecordsRequest(drop_heads=(purge.entity,), heads_tenant=heads), "")
         return b""
+
+    async def _on_evolve(self, request: Request) -> bytes:
+        asked = _evolve_request.decode(request.data)
+        if asked.replaces:
+            await self._flush()
+            attribute = asked.instances[0].attribute
+            await self._history.delete(asked.tenant, asked.entity, attribute, asked.replaces)
+        if asked.instances:
+            # what is written here has no outbox: it is answered only once the history has it
+            await self._history.insert(HistoryBlock(uuid4().hex, instances=list(asked.instances)))
+        if asked.head is None:
+            return b""
+        heads = RecordsRequest(heads=(asked.head,), heads_tenant=evolution_tenant(asked.tenant))
+        return await self._enqueue(heads, request.principal.id)
 
     async def _on_flush(self, request: Request) -> bytes:
         await self._flush()
@@ -333,6 +365,12 @@ class Keeper:
                 for kind, tenant, id in waiting.request.drops:
                     round_.commit.drop_records.append((kind, tenant, id))
                     round_.notes.append(RecordNote(kind, tenant, id, dropped=True))
+                self._fill_heads(round_.commit, waiting.request)
+
+    def _fill_heads(self, commit: Commit, request: RecordsRequest) -> None:
+        tenant = request.heads_tenant
+        commit.puts.extend(self._writer.put(tenant, head) for head in request.heads)
+        commit.removals.extend(EntityRemoval(tenant, id) for id in request.drop_heads)
 
     async def _fill_observations(self, round_: _Round, at: int) -> None:
         commit = round_.commit

@@ -2,13 +2,23 @@
 
 import msgspec
 
-from yunmeng.kernel.model import Operation, Outcome
+from yunmeng.kernel.model import Document, Operation, Outcome
+from yunmeng.kernel.store import Instance
 from yunmeng.kernel.trust import Reach
 
 WRITE = "keeper.write"
 RECORDS = "keeper.records"
 PURGE_HISTORY = "keeper.purge-history"
 FLUSH = "keeper.flush"
+EVOLVE = "keeper.evolve"
+
+
+def evolution_tenant(tenant: str) -> str:
+    """Returns under which tenant's name the heads of evolutions are kept that have no current entity.
+
+    No client can name it: ``~`` is in no tenant's name.
+    """
+    return f"{tenant}~evolution"
 
 
 class WriteRequest(msgspec.Struct, frozen=True):
@@ -37,16 +47,37 @@ class RecordPut(msgspec.Struct, frozen=True):
 
 
 class RecordsRequest(msgspec.Struct, frozen=True):
-    """Records to store and to drop (kind, tenant, id), in one transaction."""
+    """Records to store and to drop (kind, tenant, id), in one transaction.
+
+    ``heads`` are documents to store under ``heads_tenant`` as they are, ``drop_heads`` ids to remove there.
+    """
 
     puts: tuple[RecordPut, ...] = ()
     drops: tuple[tuple[str, str, str], ...] = ()
+    heads: tuple[Document, ...] = ()
+    drop_heads: tuple[str, ...] = ()
+    heads_tenant: str = ""
 
 
 class PurgeHistoryRequest(msgspec.Struct, frozen=True):
-    """History to delete: an entity, one of its attributes, or one instance."""
+    """History to delete: an entity, one of its attributes (and of these one dataset), or one instance."""
 
     tenant: str
     entity: str
     attribute: str = ""
     instance_id: str = ""
+    dataset_id: str | None = None
+
+
+class EvolveRequest(msgspec.Struct, frozen=True):
+    """Instances to put into the temporal evolution of an entity (ETSI GS CIM 009 §5.6.11 to §5.6.14).
+
+    ``head`` says what the entity is where no current one says it; ``replaces`` names the instance of
+    ``instances[0]``'s attribute that goes for it. Answered when the history has the instances.
+    """
+
+    tenant: str
+    entity: str
+    head: Document | None = None
+    instances: tuple[Instance, ...] = ()
+    replaces: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from yunmeng.kernel.base import Forbidden, NotFound, YunmengError, division
-from yunmeng.kernel.keeper.requests import WriteReply, WriteRequest
+from yunmeng.kernel.keeper.requests import WriteReply, WriteRequest, evolution_tenant
 from yunmeng.kernel.model import (
     DIVISION,
     Applied,
@@ -25,7 +25,7 @@ from yunmeng.kernel.trust import Reach
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
-MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"})
+MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 
 
 @dataclass(slots=True)
@@ -130,6 +130,11 @@ class Writer:
                 commit.removals.append(EntityRemoval(tenant, id))
             else:
                 commit.puts.append(self.put(tenant, document))
+        commit.puts.extend(
+            self.put(evolution_tenant(change.tenant), head_of(change))
+            for change in written.changes
+            if change.kind == "deleted"
+        )
         commit.drop_last.extend(
             (change.tenant, change.entity, attribute)
             for change in written.changes
@@ -148,6 +153,12 @@ class Writer:
             _encode(document),
             tuple(_geometries(document)),
         )
+
+
+def head_of(change: Change) -> Document:
+    """Returns what stays of a deleted entity: what its evolution needs to be found and shown (§5.6.6)."""
+    kept = {name: value for name, value in change.before.items() if name in MEMBERS or name == DIVISION}
+    return {**kept, "modifiedAt": change.at, "deletedAt": change.at}
 
 
 def division_of(document: Document) -> str:

@@ -37,7 +37,9 @@ class Context:
         cores = [source for source in sources if isinstance(source, str) and core_version(source)]
         own = [source for source in sources if source not in cores]
         core = cores[0] if cores else CORE_CONTEXT
-        self.member: ContextMember = [*own, core] if own else core
+        # the core context applies whether it is named or not (§5.5.7), so the caller's own words stand
+        named = list(sources) or [core]
+        self.member: ContextMember = named[0] if len(named) == 1 else named
         self.link = core if not own else own[0] if len(own) == 1 and isinstance(own[0], str) else ""
         self.key = sha256(msgspec.json.encode(self.member, order="deterministic")).hexdigest()[:16]
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from yunmeng.kernel.keeper.requests import (
+    EVOLVE,
     PURGE_HISTORY,
     RECORDS,
     WRITE,
+    EvolveRequest,
     PurgeHistoryRequest,
     RecordPut,
     RecordsRequest,
@@ -68,3 +70,9 @@ async def purge_history(call: Call, request: PurgeHistoryRequest) -> None:
     """Has the keeper delete history."""
     data = _encoder.encode(request)
     await call.services.bus.request(PURGE_HISTORY, data, call.principal, timeout_s=_PATIENCE_S)
+
+
+async def evolve(call: Call, request: EvolveRequest) -> None:
+    """Has the keeper put instances into the history; returns when they can be read."""
+    data = _encoder.encode(request)
+    await call.services.bus.request(EVOLVE, data, call.principal, timeout_s=_PATIENCE_S)

@@ -67,7 +67,8 @@ class PathTable:
             if node.rest is not None:
                 rest = Match(node.rest.rows, (*values, unquote("/".join(parts[number:]))))
             found = node.literal.get(part)
-            if found is None and node.parameter is not None and part:
+            # an empty id in the middle reaches the handler, which refuses it as what it is: a bad id
+            if found is None and node.parameter is not None and (part or 0 < number < len(parts) - 1):
                 found = node.parameter
                 values = (*values, unquote(part) if "%" in part else part)
             if found is None:

@@ -31,6 +31,7 @@ _ETSI = "https://uri.etsi.org/ngsi-ld/errors/"
 _ETSI_BY_KEY = {
     "json.malformed": "InvalidRequest",
     "json.deep": "InvalidRequest",
+    "json.empty": "InvalidRequest",
     "context.unavailable": "LdContextNotAvailable",
     "query.too-many": "TooManyResults",
     "tenant.unknown": "NonexistentTenant",

@@ -9,6 +9,7 @@ from yunmeng.kernel.serve.ngsild import (
     querying,
     subscriptions,
     temporal,
+    temporal_provision,
 )
 from yunmeng.kernel.serve.routes import Route
 
@@ -17,6 +18,8 @@ _ENTITY = f"{_ROOT}/entities/{{id}}"
 _ATTRIBUTE = f"{_ENTITY}/attrs/{{attribute}}"
 _BATCH = f"{_ROOT}/entityOperations"
 _TEMPORAL = f"{_ROOT}/temporal/entities"
+_TEMPORAL_ATTRIBUTE = f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}"
+_TEMPORAL_INSTANCE = f"{_TEMPORAL_ATTRIBUTE}/{{instance}}"
 _SUBSCRIPTION = f"{_ROOT}/subscriptions/{{id}}"
 
 NGSI_LD_ROUTES: tuple[Route, ...] = (
@@ -43,14 +46,13 @@ NGSI_LD_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_ROOT}/attributes/{{attribute}}", "entity.read", discovery.attribute),
     Route("GET", _TEMPORAL, "temporal.read", temporal.query),
     Route("GET", f"{_TEMPORAL}/{{id}}", "temporal.read", temporal.retrieve),
-    Route("DELETE", f"{_TEMPORAL}/{{id}}", "temporal.write", temporal.delete),
-    Route("DELETE", f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}", "temporal.write", temporal.delete_attribute),
-    Route(
-        "DELETE",
-        f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}/{{instance}}",
-        "temporal.write",
-        temporal.delete_instance,
-    ),
+    Route("POST", f"{_ROOT}/temporal/entityOperations/query", "temporal.read", temporal.query_by_body),
+    Route("POST", _TEMPORAL, "temporal.write", temporal_provision.create),
+    Route("DELETE", f"{_TEMPORAL}/{{id}}", "temporal.write", temporal_provision.delete),
+    Route("POST", f"{_TEMPORAL}/{{id}}/attrs", "temporal.write", temporal_provision.append),
+    Route("DELETE", _TEMPORAL_ATTRIBUTE, "temporal.write", temporal_provision.delete_attribute),
+    Route("PATCH", _TEMPORAL_INSTANCE, "temporal.write", temporal_provision.modify_instance),
+    Route("DELETE", _TEMPORAL_INSTANCE, "temporal.write", temporal_provision.delete_instance),
     Route("POST", f"{_ROOT}/subscriptions", "subscription.write", subscriptions.create),
     Route("GET", f"{_ROOT}/subscriptions", "subscription.read", subscriptions.list_),
     Route("GET", _SUBSCRIPTION, "subscription.read", subscriptions.retrieve),

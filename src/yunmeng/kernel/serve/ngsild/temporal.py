@@ -1,277 +1,252 @@
-"""The temporal evolution of entities (ETSI GS CIM 009 §5.7.3, §5.7.4, §5.6.12 to §5.6.16)."""
+"""Reads of the temporal evolution of entities (ETSI GS CIM 009 §5.7.3, §5.7.4, §6.18, §6.19, §6.24)."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
-from yunmeng.kernel.base import BadInput, NotFound, format_us, now_us
-from yunmeng.kernel.keeper.requests import PurgeHistoryRequest
-from yunmeng.kernel.model import Document, compact_entity
+from yunmeng.kernel.base import BadInput, NotFound, format_us
+from yunmeng.kernel.model import Context, Document
+from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import closed, note_revealed
 from yunmeng.kernel.serve.heading import parameters_of
-from yunmeng.kernel.serve.keeping import purge_history
 from yunmeng.kernel.serve.ngsild.entities import path_id
-from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, request_context
-from yunmeng.kernel.serve.ngsild.parameters import flag, options, page
-from yunmeng.kernel.serve.ngsild.querying import query_headers, read_query
-from yunmeng.kernel.serve.ngsild.representation import View, decode_document, read_view
+from yunmeng.kernel.serve.ngsild.evolution import HEAD, show_aggregates, show_values
+from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
+from yunmeng.kernel.serve.ngsild.parameters import Page, Parameters, options, page
+from yunmeng.kernel.serve.ngsild.querying import body_parameters, paging, read_query
+from yunmeng.kernel.serve.ngsild.representation import View, read_view
 from yunmeng.kernel.serve.ngsild.temporal_parameters import (
     Aggregation,
     TimeWindow,
     read_aggregation,
     read_window,
+    temporal_parameters,
 )
-from yunmeng.kernel.serve.ngsild.tenants import absent
-from yunmeng.kernel.serve.replies import empty_reply
+from yunmeng.kernel.serve.ngsild.temporal_selection import (
+    Found,
+    Series,
+    candidates,
+    fits,
+    head,
+    query_of,
+    scoped,
+    settle,
+    values,
+)
+from yunmeng.kernel.serve.ngsild.tenants import absent, tenant_exists
 from yunmeng.kernel.serve.routes import Call
-from yunmeng.kernel.store import Aggregate, Point, TemporalQuery
+from yunmeng.kernel.store import EntityQuery
 
-MOST_VALUES = 10_000
-
-_MEMBERS = ("id", "type", "scope", "createdAt", "modifiedAt")
 _SIMPLE = frozenset(("temporalValues", "simplified", "keyValues"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one request wants to see, and when."""
+
+    view: View
+    window: TimeWindow
+    aggregation: Aggregation | None
+    simple: bool
+    media: Media
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes to read, none for all."""
+        picked = self.view.pick - frozenset(HEAD)
+        return tuple(sorted(self.view.attrs or picked))
+
+
+def _read(call: Call, parameters: Parameters, context: Context, *, needed: bool) -> _Asked:
+    media = accepted(call.request)
+    if any("{" in parameters.get(name, "") for name in ("pick", "omit", "q")):
+        raise BadInput("temporal.linked")
+    return _Asked(
+        read_view(parameters, context, media),
+        read_window(parameters, needed=needed),
+        read_aggregation(parameters),
+        bool(_SIMPLE & options(parameters)),
+        media,
+    )
 
 
 async def retrieve(call: Call) -> Response:
     """Retrieves the temporal evolution of one entity (§5.7.3)."""
     id_ = path_id(call)
-    body = await call.services.state.get(call.reach, id_)
-    if body is None:
+    asked = _read(call, parameters_of(call.request), await request_context(call), needed=False)
+    document = await head(call, id_)
+    if document is None:
         raise await absent(call, id_)
-    return await _evolution(call, [decode_document(body)], single=True, headers={})
+    await settle(call, [document])
+    series = await _series(call, [document], asked)
+    if not series.get(id_) and not await _evolved(call, id_):
+        raise NotFound("entity.absent", id=id_)
+    shown, headers = await _show(call, [Found(document, series.get(id_, {}))], asked)
+    if not shown[0]:
+        raise NotFound("entity.no-attributes", id=id_)
+    return _answer(shown[0], asked, headers)
+
+
+async def _evolved(call: Call, id_: str) -> bool:
+    """Says whether an entity has any evolution: its deletion leaves the current entity alone."""
+    view = View(call.services.contexts.core)
+    return bool(await call.services.history.points(query_of(call, [id_], (), view, TimeWindow(last=1), 1)))
 
 
 async def query(call: Call) -> Response:
     """Queries the temporal evolution of entities (§5.7.4)."""
-    parameters = parameters_of(call.request)
-    context = await request_context(call)
+    return await _query(call, parameters_of(call.request), await request_context(call))
+
+
+async def query_by_body(call: Call) -> Response:
+    """Queries the temporal evolution of entities by a Query in the body (§6.24)."""
+    payload = await read_payload(call)
+    body = as_object(payload.value, "query")
+    if body.get("type") != "Query":
+        raise BadInput("query.type")
+    parameters = {
+        **dict(parameters_of(call.request)),
+        **body_parameters(body),
+        **temporal_parameters(body),
+    }
+    return await _query(call, parameters, payload.context)
+
+
+async def _query(call: Call, parameters: Parameters, context: Context) -> Response:
     wanted = page(parameters)
-    read_window(parameters, needed=True)
-    asked = read_query(call, parameters, context, wanted)
-    found = await call.services.state.query(asked)
-    documents = [decode_document(body) for body in tuple(found.documents)[: wanted.limit]]
-    headers = query_headers(call, wanted, found)
-    return await _evolution(call, documents, single=False, headers=headers)
+    asked = _read(call, parameters, context, needed=True)
+    descending = _ordering(parameters)
+    found, more, count = await _select(call, read_query(call, parameters, context, wanted), asked, wanted)
+    if not found and call.tenant and not await tenant_exists(call):
+        raise NotFound("tenant.unknown", tenant=call.tenant)
+    headers = paging(call, wanted, more=more)
+    if wanted.count:
+        headers["NGSILD-Results-Count"] = str(count)
+    shown, ranges = await _show(call, found, asked)
+    return _answer(list(reversed(shown)) if descending else shown, asked, {**headers, **ranges})
 
 
-async def _evolution(
-    call: Call, documents: list[Document], *, single: bool, headers: dict[str, str]
-) -> Response:
-    parameters = parameters_of(call.request)
-    media, context = accepted(call.request), await request_context(call)
-    view = read_view(parameters, context, media)
-    window, aggregation = read_window(parameters, needed=False), read_aggregation(parameters)
-    asked = _asked(call, [str(one["id"]) for one in documents], view, window)
-    if aggregation is not None:
-        rows = await call.services.history.aggregate(asked, aggregation.methods, aggregation.period_s)
-        shown = _aggregates(call, documents, view, rows, aggregation)
+def _ordering(parameters: Parameters) -> bool:
+    """Reads ``orderBy``: only the id can order evolutions (§5.7.4.4); says whether it descends."""
+    term, _, direction = parameters.get("orderBy", "id").partition(";")
+    if term != "id" or direction not in ("", "asc", "desc"):
+        raise BadInput("query.value", name="orderBy", value=parameters["orderBy"])
+    return direction == "desc"
+
+
+async def _select(
+    call: Call, query: EntityQuery, asked: _Asked, wanted: Page
+) -> tuple[list[Found], bool, int]:
+    """Returns one page of the entities that have fitting values, whether more follow, and how many."""
+    found: list[Found] = []
+    count = 0
+    async for chunk in candidates(call, query):
+        await settle(call, chunk)
+        for one in await _fitting(call, query, chunk, asked):
+            if wanted.offset <= count < wanted.offset + wanted.limit:
+                found.append(one)
+            count += 1
+        if count > wanted.offset + wanted.limit and not wanted.count:
+            break
+    return found, count > wanted.offset + wanted.limit, count
+
+
+async def _fitting(call: Call, query: EntityQuery, chunk: Sequence[Document], asked: _Asked) -> list[Found]:
+    whole = query.conditions is not None or query.geo is not None
+    series = await _series(call, chunk, asked, whole=whole)
+    if query.scope is not None:
+        series = await scoped(call, query.scope, chunk, series)
+    return [
+        Found(document, one)
+        for document in chunk
+        if (one := series.get(str(document["id"]))) is not None and fits(query, document, one)
+    ]
+
+
+async def _series(
+    call: Call, documents: Sequence[Document], asked: _Asked, *, whole: bool = False
+) -> Mapping[str, Series]:
+    most = call.services.settings.http.temporal_values
+    attributes = () if whole else asked.attributes
+    ids = [str(one["id"]) for one in documents]
+    return await values(call, ids, attributes, asked.view, asked.window, most + 1)
+
+
+async def _show(
+    call: Call, found: Sequence[Found], asked: _Asked
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    headers: dict[str, str] = {}
+    if asked.aggregation is not None:
+        shown = await _aggregates(call, found, asked, asked.aggregation)
     else:
-        points, cut = await _points(call, asked)
-        simple = bool(_SIMPLE & options(parameters))
-        shown = _values(documents, view, _open(call, points), simple=simple)
-        headers = {**headers, **_range_header(points, window, cut)}
-    await note_revealed(call, documents, _attributes_of(shown, view))
-    if single:
-        return _answer(shown[0], view, media, headers)
-    return _answer([one for one in shown if len(one) > 2], view, media, headers)
+        found, headers = _cut(found, asked.window, call.services.settings.http.temporal_values)
+        moment = asked.window.property
+        shown = [
+            show_values(one.document, asked.view, one.series, simple=asked.simple, moment=moment)
+            for one in found
+        ]
+    context = asked.view.context
+    names = {context.expand(name) for one in shown for name in one if name not in HEAD}
+    await note_revealed(call, [one.document for one in found], names)
+    return shown, headers
 
 
-def _answer(payload: Any, view: View, media: Media, headers: dict[str, str]) -> Response:
-    return answer(
-        payload, view.context, media, status=206 if "Content-Range" in headers else 200, headers=headers
-    )
+def _answer(payload: Any, asked: _Asked, headers: dict[str, str]) -> Response:
+    status = 206 if "Content-Range" in headers else 200
+    return answer(payload, asked.view.context, asked.media, status=status, headers=headers)
 
 
-def _asked(call: Call, ids: Sequence[str], view: View, window: TimeWindow) -> TemporalQuery:
-    return TemporalQuery(
-        reach=call.reach,
-        entities=tuple(ids),
-        attributes=tuple(sorted(view.attrs or view.pick - set(_MEMBERS))),
-        relation=window.relation,
-        start=window.start,
-        end=window.end,
-        property=window.property,
-        last=window.last,
-        limit=MOST_VALUES + 1,
-        dataset_ids=tuple(view.dataset_ids) if view.dataset_ids is not None else None,
-    )
-
-
-async def _points(call: Call, asked: TemporalQuery) -> tuple[Sequence[Point], bool]:
-    """Returns the values wanted; of too many the newest, from one moment on for all attributes."""
-    if not asked.entities:
-        return (), False
-    points = await call.services.history.points(asked)
-    if len(points) <= MOST_VALUES:
-        return points, False
-    series = len({(point.entity, point.attribute) for point in points})
-    share = max(1, MOST_VALUES // max(series, len(asked.entities) * max(len(asked.attributes), 1)))
-    fewer = replace(asked, last=share, limit=MOST_VALUES * 2)
-    points = await call.services.history.points(fewer)
-    oldest: dict[tuple[str, str], int] = {}
-    counts: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for point in points:
-        key = (point.entity, point.attribute)
-        counts[key] += 1
-        oldest[key] = min(point.at, oldest.get(key, point.at))
-    start = max((oldest[key] for key, n in counts.items() if n >= share), default=0)
-    return [point for point in points if point.at >= start], True
-
-
-def _open(call: Call, points: Sequence[Point]) -> Sequence[Point]:
-    hidden = closed(call)
-    return [point for point in points if point.attribute not in hidden] if hidden else points
-
-
-def _range_header(points: Sequence[Point], window: TimeWindow, cut: bool) -> dict[str, str]:
-    if not cut or not points:
-        return {}
-    start = min(point.at for point in points)
-    end = window.end or max((point.at for point in points), default=now_us())
-    return {"Content-Range": f"date-time {format_us(start)}-{format_us(end)}/*"}
-
-
-def _values(
-    documents: Sequence[Document], view: View, points: Sequence[Point], *, simple: bool
+async def _aggregates(
+    call: Call, found: Sequence[Found], asked: _Asked, aggregation: Aggregation
 ) -> list[dict[str, Any]]:
-    series: defaultdict[str, defaultdict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
-    for point in points:
-        series[point.entity][point.attribute].append(point)
-    shape = _temporal_values if simple else _instances
+    if not found:
+        return []
+    ids = [str(one.document["id"]) for one in found]
+    query = query_of(call, ids, asked.attributes, asked.view, asked.window, 1)
+    rows = await call.services.history.aggregate(query, aggregation.methods, aggregation.period_s)
+    hidden = closed(call)
     return [
-        {**_head(document, view), **shape(document, view, series[str(document["id"])])}
-        for document in documents
+        show_aggregates(
+            one.document,
+            asked.view,
+            (row for row in rows if row.entity == one.document["id"] and row.attribute not in hidden),
+            aggregation,
+        )
+        for one in found
     ]
 
 
-def _head(document: Document, view: View) -> dict[str, Any]:
-    head = {name: document[name] for name in _MEMBERS if name in document}
-    return compact_entity(head, view.context, sysattrs=view.sysattrs)
+def _cut(found: Sequence[Found], window: TimeWindow, most: int) -> tuple[Sequence[Found], dict[str, str]]:
+    """Cuts every attribute at the moment where the first one exceeds ``most`` values (§6.3.10)."""
+    long = [points for one in found for points in one.series.values() if len(points) > most]
+    if not long:
+        return found, {}
+    if window.last:
+        limit = max(points[-most].at for points in long)
+        kept = _within(found, limit, 1 << 62)
+    else:
+        limit = min(points[most - 1].at for points in long)
+        kept = _within(found, -(1 << 62), limit)
+    moments = [p.at for one in kept for points in one.series.values() for p in points]
+    return kept, {"Content-Range": _range(window, min(moments), max(moments))}
 
 
-def _instances(document: Document, view: View, series: Mapping[str, Sequence[Point]]) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    for attribute, points in series.items():
-        if attribute in view.omit:
-            continue
-        rows = [_instance(point) for point in points]
-        part = compact_entity(
-            {"id": document["id"], "type": document["type"], attribute: rows},
-            view.context,
-            "concise" if view.representation == "concise" else "normalized",
-            sysattrs=view.sysattrs,
-            lang=view.lang,
-        )
-        name = view.context.compact(attribute)
-        shown[name] = part[name] if isinstance(part[name], list) else [part[name]]
-    return shown
-
-
-def _instance(point: Point) -> dict[str, Any]:
-    if point.body is not None:
-        return {**point.body, "instanceId": point.instance_id} if point.instance_id else point.body
-    row: dict[str, Any] = {"type": "Property", "value": point.value, "observedAt": format_us(point.at)}
-    if point.unit:
-        row["unitCode"] = point.unit
-    if point.dataset_id:
-        row["datasetId"] = point.dataset_id
-    return row
-
-
-def _temporal_values(_: Document, view: View, series: Mapping[str, Sequence[Point]]) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    for attribute, points in series.items():
-        if attribute in view.omit:
-            continue
-        kind = next((p.body["type"] for p in points if p.body and "type" in p.body), "Property")
-        member = _LIST_MEMBERS.get(kind, "values")
-        rows = [[_plain(point), format_us(point.at)] for point in points]
-        shown[view.context.compact(attribute)] = {"type": kind, member: rows}
-    return shown
-
-
-_LIST_MEMBERS = {
-    "Relationship": "objects",
-    "LanguageProperty": "languageMaps",
-    "VocabProperty": "vocabs",
-    "JsonProperty": "jsons",
-    "ListProperty": "valueLists",
-    "ListRelationship": "objectLists",
-}
-
-
-def _plain(point: Point) -> Any:
-    body = point.body
-    if body is None:
-        return point.value
-    for member in ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList"):
-        if member in body:
-            return body[member]
-    return None
-
-
-def _aggregates(
-    call: Call, documents: Sequence[Document], view: View, rows: Sequence[Aggregate], aggregation: Aggregation
-) -> list[dict[str, Any]]:
-    hidden = closed(call)
-    table: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for row in rows:
-        if row.attribute in hidden or row.attribute in view.omit:
-            continue
-        attribute = table[row.entity].setdefault(
-            row.attribute, {"type": "Property", **{method: [] for method in aggregation.methods}}
-        )
-        attribute[row.method].append([row.value, format_us(row.start), format_us(row.end)])
-    names = view.context.compact
+def _within(found: Sequence[Found], first: int, last: int) -> list[Found]:
     return [
-        {**_head(one, view), **{names(uri): value for uri, value in table[str(one["id"])].items()}}
-        for one in documents
+        Found(
+            one.document,
+            {name: [p for p in points if first <= p.at <= last] for name, points in one.series.items()},
+        )
+        for one in found
     ]
 
 
-def _attributes_of(shown: Sequence[Mapping[str, Any]], view: View) -> set[str]:
-    names = {name for one in shown for name in one if name not in _MEMBERS}
-    return {view.context.expand(name) for name in names}
-
-
-async def delete(call: Call) -> Response:
-    """Deletes the temporal evolution of an entity (§5.6.16)."""
-    id_ = path_id(call)
-    await _existing(call, id_)
-    await purge_history(call, PurgeHistoryRequest(call.tenant, id_))
-    return empty_reply()
-
-
-async def delete_attribute(call: Call) -> Response:
-    """Deletes the temporal evolution of an attribute (§5.6.13)."""
-    id_, attribute = path_id(call), await _path_attribute(call)
-    if parameters_of(call.request).get("datasetId") and not flag(parameters_of(call.request), "deleteAll"):
-        raise BadInput("temporal.dataset")
-    await _existing(call, id_, attribute)
-    await purge_history(call, PurgeHistoryRequest(call.tenant, id_, attribute))
-    return empty_reply()
-
-
-async def delete_instance(call: Call) -> Response:
-    """Deletes one instance of an attribute's evolution (§5.6.15)."""
-    id_, attribute = path_id(call), await _path_attribute(call)
-    await _existing(call, id_, attribute)
-    instance: str = call.request.path_params["instance"]
-    await purge_history(call, PurgeHistoryRequest(call.tenant, id_, attribute, instance))
-    return empty_reply()
-
-
-async def _path_attribute(call: Call) -> str:
-    return (await request_context(call)).expand(call.request.path_params["attribute"])
-
-
-async def _existing(call: Call, id_: str, attribute: str = "") -> None:
-    if await call.services.state.get(call.reach, id_) is None:
-        raise await absent(call, id_)
-    if attribute:
-        window = TemporalQuery(call.reach, (id_,), (attribute,), last=1, limit=1)
-        if not await call.services.history.points(window):
-            raise NotFound("attribute.absent", attribute=attribute)
+def _range(window: TimeWindow, oldest: int, newest: int) -> str:
+    """Writes which part of the window is answered; with lastN it runs backwards."""
+    if window.last:
+        start = window.start if window.relation == "before" else window.end
+        return f"date-time {format_us(start or newest)}-{format_us(oldest)}/{window.last}"
+    start = window.start if window.relation in ("after", "between") else oldest
+    return f"date-time {format_us(start)}-{format_us(newest)}/*"

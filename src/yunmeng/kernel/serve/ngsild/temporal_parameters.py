@@ -1,16 +1,16 @@
 """The temporal part of a request: which time, how many, values or aggregates (§4.11, §4.5.7 to §4.5.19)."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from yunmeng.kernel.base import BadInput, instant_us
+from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.ngsild.parameters import Parameters, names, options, whole
 from yunmeng.kernel.store import Method, Relation
 
 TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]
-
-MOST_LAST = 100_000
 
 _DURATION = re.compile(
     r"P(?:(?P<w>\d{1,5})W)?(?:(?P<d>\d{1,5})D)?"
@@ -45,7 +45,7 @@ def read_window(parameters: Parameters, *, needed: bool) -> TimeWindow:
     Raises:
         BadInput: ``temporal.relation``, ``temporal.time``, ``temporal.order``, ``time.bad``, ``time.naive``.
     """
-    last = whole(parameters, "lastN", 0, 1, MOST_LAST)
+    last = whole(parameters, "lastN", 0, 1, 999_999_999)
     wanted = parameters.get("timeproperty", "observedAt")
     if wanted not in get_args(TimeProperty):
         raise BadInput("query.value", name="timeproperty", value=wanted)
@@ -96,3 +96,29 @@ def _period(text: str) -> int:
     if not parts:
         raise BadInput("temporal.period", period=text)
     return sum(int(value) * _SECONDS[name] for name, value in parts.items())
+
+
+def temporal_parameters(body: Mapping[str, object]) -> dict[str, str]:
+    """Writes ``temporalQ`` and ``aggrParams`` of a Query as parameters (§5.2.21, §5.2.44).
+
+    Raises:
+        BadInput: ``json.object``, ``json.text``.
+    """
+    found: dict[str, str] = {}
+    for name in ("temporalQ", "aggrParams"):
+        if name in body:
+            found |= {key: _written(key, value) for key, value in as_object(body[name], name).items()}
+    if "aggrMethods" in found:
+        found["options"] = "aggregatedValues"
+    return found
+
+
+def _written(name: str, value: object) -> str:
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        if not all(isinstance(item, str) for item in items):
+            raise BadInput("json.text", where=name)
+        return ",".join(map(str, items))
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadInput("json.text", where=name)
+    return str(value)

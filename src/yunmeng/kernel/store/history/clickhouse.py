@@ -114,11 +114,17 @@ class ClickHouseHistory:
         """Returns how many values are kept of a tenant (None: of all)."""
         return _COUNTS.decode(await self._ask(queries.count(tenant)))[0]
 
-    async def delete(self, tenant: str, entity: str, attribute: str = "", instance_id: str = "") -> None:
-        """Deletes the history of an entity, of one of its attributes, or one instance; gone on return."""
-        await self._ask(
-            queries.removal(tenant, entity, attribute, instance_id), {"lightweight_deletes_sync": "2"}
-        )
+    async def delete(
+        self,
+        tenant: str,
+        entity: str,
+        attribute: str = "",
+        instance_id: str = "",
+        dataset_id: str | None = None,
+    ) -> None:
+        """Deletes the history of an entity, an attribute (and dataset), or an instance; gone on return."""
+        removal = queries.removal(tenant, entity, attribute, instance_id, dataset_id)
+        await self._ask(removal, {"lightweight_deletes_sync": "2"})
 
     async def close(self) -> None:
         """Closes the connections."""

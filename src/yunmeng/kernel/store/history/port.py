@@ -46,7 +46,7 @@ class TemporalQuery:
     """Temporal part of a query (ETSI §4.11); times are microseconds UTC.
 
     ``start`` is ``timeAt`` of every relation, ``end`` is ``endTimeAt``: ``before`` is < start, ``after`` is
-    > start, ``between`` is >= start and < end. ``limit`` bounds the points of each attribute of each entity:
+    >= start, ``between`` is >= start and < end. ``limit`` bounds the points of each attribute of each entity:
     the oldest, or the newest when ``last`` is set. No ``entities`` means all in reach.
     """
 
@@ -170,8 +170,15 @@ class History(Protocol):
         """Returns how many values are kept of a tenant (None: of all)."""
         ...
 
-    async def delete(self, tenant: str, entity: str, attribute: str = "", instance_id: str = "") -> None:
-        """Deletes the history of an entity, of one of its attributes, or one instance."""
+    async def delete(
+        self,
+        tenant: str,
+        entity: str,
+        attribute: str = "",
+        instance_id: str = "",
+        dataset_id: str | None = None,
+    ) -> None:
+        """Deletes the history of an entity, of one of its attributes (and dataset), or one instance."""
         ...
 
     async def close(self) -> None:

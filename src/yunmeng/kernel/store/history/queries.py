@@ -135,13 +135,17 @@ FROM {TABLE} WHERE {where} GROUP BY part, bucket ORDER BY part, bucket"""
     return made
 
 
-def removal(tenant: str, entity: str, attribute: str, instance_id: str) -> Statement:
+def removal(
+    tenant: str, entity: str, attribute: str, instance_id: str, dataset_id: str | None = None
+) -> Statement:
     """Returns the statement that deletes the history of an entity, an attribute or an instance."""
     made = Statement()
     wanted = {"tenant": tenant, "entity": entity}
     wanted |= {
         name: value for name, value in (("attribute", attribute), ("instance_id", instance_id)) if value
     }
+    if dataset_id is not None:
+        wanted["dataset_id"] = dataset_id
     conditions = [f"{name} = {made.text(name, value)}" for name, value in wanted.items()]
     made.sql = f"DELETE FROM {TABLE} WHERE {' AND '.join(conditions)}"
     return made
@@ -207,7 +211,8 @@ def _reach(made: Statement, reach: Reach) -> list[str]:
 
 def _span(made: Statement, query: TemporalQuery) -> list[str]:
     column = _MOMENTS[query.property]
-    conditions = ["deleted"] if query.property == "deletedAt" else []
+    # a deletion was not observed; it is found by when it happened (§4.8)
+    conditions = {"deletedAt": ["deleted"], "observedAt": ["NOT deleted"]}.get(query.property, [])
     if query.relation == "any":
         return conditions
     if query.property == "observedAt":
@@ -215,7 +220,7 @@ def _span(made: Statement, query: TemporalQuery) -> list[str]:
     if query.relation == "before":
         conditions.append(f"{column} < {made.moment('start', query.start)}")
     elif query.relation == "after":
-        conditions.append(f"{column} > {made.moment('start', query.start)}")
+        conditions.append(f"{column} >= {made.moment('start', query.start)}")
     else:
         conditions.append(f"{column} >= {made.moment('start', query.start)}")
         conditions.append(f"{column} < {made.moment('end', query.end)}")

@@ -58,11 +58,12 @@ class Role:
                 )
             )
             try:
-                process = self.process = await asyncio.shield(starting)
+                process = await asyncio.shield(starting)
             except asyncio.CancelledError:
                 # a stop in the very moment of the start must know the process to end it
                 self.process = await starting
                 raise
+        self.process = process
         out = process.stdout
         try:
             line = await asyncio.wait_for(out.readline(), timeout_s) if out else b""

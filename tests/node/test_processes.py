@@ -14,7 +14,7 @@ from tests.nodes import free_port, refused
 from yunmeng.kernel.base import Settings, Unavailable
 from yunmeng.node.processes import Role
 from yunmeng.node.roles import until
-from yunmeng.node.supervisor import check_port_free, gathered, running
+from yunmeng.node.supervisor import gathered, open_port, running
 
 
 def test_a_busy_port_is_refused_by_its_number() -> None:
@@ -23,9 +23,9 @@ def test_a_busy_port_is_refused_by_its_number() -> None:
         other.listen()
         port = other.getsockname()[1]
         with refused("node.port-busy") as caught:
-            check_port_free("127.0.0.1", port)
+            open_port("127.0.0.1", port)
     assert caught.value.facts["port"] == port
-    check_port_free("127.0.0.1", port)
+    assert open_port("127.0.0.1", port) == port
 
 
 async def test_a_node_without_sign_in_listens_to_this_machine_only(tmp_path: Path) -> None:
@@ -114,3 +114,19 @@ async def test_a_stop_in_the_moment_of_a_start_leaves_no_process(tmp_path: Path)
         await role.stop()
         assert role.process.returncode is not None
     assert [child.cmdline() for child in psutil.Process().children() if "roles" in str(child.cmdline())] == []
+
+
+async def test_port_0_takes_a_free_one() -> None:
+    assert open_port("127.0.0.1", 0) > 1023
+
+
+async def test_a_node_refuses_the_bus_that_its_processes_cannot_share(tmp_path: Path) -> None:
+    settings = Settings()
+    settings = replace(
+        settings,
+        node=replace(settings.node, data=tmp_path / "data"),
+        bus=replace(settings.bus, engine="memory"),
+    )
+    with refused("node.memory-bus"):
+        async with running(settings, ()):
+            pytest.fail("it started")

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -154,6 +155,8 @@ def main(options: NodeOptions, role: str) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s {role} %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # documents make many small objects and few cycles: collecting rarely saves a third of the work per write
+    gc.set_threshold(100_000, 50, 1000)
     settings = load_settings(options.file, overrides=options.overrides, profile=options.profile)
     _run(play(role, settings))
 

@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from yunmeng.kernel.base import BadInput, Settings, Unavailable, YunmengError
@@ -33,14 +33,15 @@ class Node:
         return _http_url(self.settings)
 
 
-def check_port_free(host: str, port: int) -> None:
-    """Raises ``Unavailable("node.port-busy")`` when somebody listens there already."""
+def open_port(host: str, port: int) -> int:
+    """Returns the port when nobody listens there, or any free one for 0. Raises ``node.port-busy``."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as cause:
             raise Unavailable("node.port-busy", host=host, port=port, reason=cause.strerror) from cause
+        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
@@ -50,7 +51,11 @@ async def running(
     """Starts a node and stops it at the end; ``arguments`` hand the settings on to its processes."""
     if not settings.trust.sign_in and not ip_address(settings.http.host).is_loopback:
         raise BadInput("node.open-host", host=settings.http.host)
-    check_port_free(settings.http.host, settings.http.port)
+    if settings.bus.engine == "memory":
+        raise BadInput("node.memory-bus")
+    port = open_port(settings.http.host, settings.http.port)
+    settings = replace(settings, http=replace(settings.http, port=port))
+    arguments = (*arguments, "--set", f"http.port={port}")
     folder = DataFolder(settings.node.data)
     folder.open()
     async with AsyncExitStack() as stack:

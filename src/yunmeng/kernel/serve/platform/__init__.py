@@ -10,7 +10,7 @@ PLATFORM_ROUTES: tuple[Route, ...] = (
     Route("GET", "/metrics", "node.metrics", health.metrics),
     Route("GET", "/openapi.json", "node.openapi", openapi.openapi),
     Route("GET", "/docs", "node.openapi", openapi.docs),
-    Route("GET", vocabulary.PATH, "context.read", vocabulary.context),
+    Route("GET", vocabulary.PATH, "page.read", vocabulary.context),
     Route("POST", SIGN_IN_PATH, "session.create", session.sign_in),
     Route("GET", SIGN_IN_PATH, "session.read", session.current),
     Route("DELETE", SIGN_IN_PATH, "session.delete", session.sign_out),

@@ -1,6 +1,7 @@
 """An api worker of its own: ``python -m benchmarks.api_process FOLDER BUS TOKEN HISTORY PASSWORD PORT``."""
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -80,4 +81,5 @@ async def serve(folder: str, bus_url: str, token: str, history_url: str, passwor
 
 
 if __name__ == "__main__":
+    gc.set_threshold(100_000, 50, 1000)  # as the roles of a node do
     uvloop.run(serve(*sys.argv[1:]))

@@ -1,6 +1,7 @@
 """A keeper as a process of its own: ``python -m benchmarks.keeper_process FOLDER BUS TOKEN HISTORY WORD``."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -46,4 +47,5 @@ async def orphaned() -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(100_000, 50, 1000)  # as the roles of a node do
     uvloop.run(keep(*sys.argv[1:]))

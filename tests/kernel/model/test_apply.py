@@ -226,7 +226,6 @@ def test_partial_update_keeps_what_is_not_named(vehicle):
         ("doors", {"value": 4}, "attribute.unknown", 404),
         ("brand", {"value": 4, "datasetId": "urn:xx:y"}, "attribute.unknown", 404),
         ("brand", {"object": "urn:xx:y"}, "attribute.kind-fixed", 400),
-        ("brand", {"value": NULL}, "attribute.null", 400),
     ],
 )
 def test_partial_updates_that_are_refused(vehicle, name, body, error, status):

@@ -95,7 +95,7 @@ def test_simplified_input_keeps_objects_as_values(core):
 
 def test_times_come_in_utc_and_system_times_are_left_out(core):
     body = entity(
-        a={"value": 1, "observedAt": "2026-11-22T12:00:00+08:00", "createdAt": "2020-01-01T00:00:00Z"},
+        a={"value": 1, "observedAt": "2026-11-22T04:00:00.000Z", "createdAt": "2020-01-01T00:00:00Z"},
         b={"value": 1, "observedAt": "2026-11-22T04:00:00.5Z"},
         createdAt="2020-01-01T00:00:00Z",
     )
@@ -105,6 +105,48 @@ def test_times_come_in_utc_and_system_times_are_left_out(core):
     ]
     assert document[VOCAB + "b"][0]["observedAt"] == "2026-11-22T04:00:00.5Z"
     assert "createdAt" not in document
+    with pytest.raises(BadInput) as refused:
+        expand_entity(entity(a={"value": 1, "observedAt": "2026-11-22T12:00:00+08:00"}), core)
+    assert refused.value.key == "time.offset"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "key"),
+    [
+        ({"type": "Relationship", "object": "urn:ngsi-ld:T:2", "unitCode": "MTR"}, "attribute.member"),
+        ({"type": "JsonProperty", "json": 5}, "attribute.json"),
+        ({"type": "Property", "value": 1, "previousValue": 0}, "attribute.member"),
+        ({"type": "Property", "value": 1, "entityIdSealed": "urn:ngsi-ld:T:1"}, "attribute.member"),
+        ({"type": "Property", "value": 1, "@context": {"a": "urn:a:b"}}, "context.nested"),
+        ({"type": "Property", "value": {"a": {"b": "urn:ngsi-ld:null"}}}, "attribute.null"),
+        (
+            {"type": "LanguageProperty", "languageMap": {"en": "x"}, "valueType": "string"},
+            "attribute.value-type",
+        ),
+        ({"type": "Property", "value": 1, "expiresAt": "soon"}, "time.bad"),
+        ({"type": "Property", "value": 1, "datasetId": "urn:ngsi-ld:null"}, "attribute.null"),
+    ],
+)
+def test_members_that_a_kind_cannot_have(core, attribute, key):
+    with pytest.raises(BadInput) as refused:
+        expand_entity(entity(a=attribute), core)
+    assert refused.value.key == key
+
+
+def test_a_proof_keeps_its_sealed_members(core):
+    proof = {"type": "Property", "value": {"proofValue": "z"}, "entityIdSealed": "urn:ngsi-ld:T:1", "entityTypeSealed": "T"}
+    document = expand_entity(entity(ngsildproof=proof), core)
+    assert compact_entity(document, core)["ngsildproof"] == proof
+    with pytest.raises(BadInput, match="proof"):
+        expand_entity(entity(ngsildproof={"type": "Property", "value": "z"}), core)
+
+
+def test_a_geometry_may_come_as_text(core):
+    text = '{"type": "Point", "coordinates": [17.1, 48.7]}'
+    document = expand_entity(entity(location={"type": "GeoProperty", "value": text}), core)
+    assert document["https://uri.etsi.org/ngsi-ld/location"][0]["value"]["coordinates"] == [17.1, 48.7]
+    with pytest.raises(BadInput):
+        expand_entity(entity(location={"type": "Property", "value": 7}), core)
 
 
 POLYGON = [[[0, 0], [1, 0], [1, 1], [0, 0]]]

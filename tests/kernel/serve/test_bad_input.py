@@ -12,7 +12,7 @@ def meter(**more: Any) -> dict[str, Any]:
     return {"id": "urn:ngsi-ld:Meter:1", "type": "Meter", "power": {"type": "Property", "value": 3.5}, **more}
 
 
-FUTURE = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+FUTURE = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 CASES: list[tuple[str, dict[str, Any], int, str]] = [
     ("malformed", {"content": b'{"id": ', "headers": JSON}, 400, "json.malformed"),

@@ -114,12 +114,15 @@ async def test_batches(filled: httpx.AsyncClient) -> None:
     async def send(name: str, body: Any, query: str = "") -> httpx.Response:
         return await filled.post(f"{OPERATIONS}/{name}{query}", json=body)
 
-    mixed = await send("create", [station(1), station(7), {"id": "bad"}, 3])
+    mixed = await send("create", [station(1), station(7), {"id": "bad"}])
     assert mixed.status_code == 207
     assert mixed.json()["success"] == ["urn:ngsi-ld:Station:7"]
     errors = mixed.json()["errors"]
-    assert {row["entityId"] for row in errors} == {"urn:ngsi-ld:Station:1", "bad", ""}
+    assert {row["entityId"] for row in errors} == {"urn:ngsi-ld:Station:1", "bad"}
     assert {row["error"]["status"] for row in errors} == {400, 409}
+
+    assert (await send("create", [station(9), None])).status_code == 400
+    assert (await filled.get(f"{ENTITIES}/urn:ngsi-ld:Station:9")).status_code == 404
 
     upserted = await send("upsert", [station(1), station(8)])
     assert upserted.status_code == 201

@@ -21,6 +21,7 @@ from yunmeng.kernel.base import Settings, Unavailable, YunmengError, format_us, 
 from yunmeng.kernel.keeper.emitter import (
     BLOCK,
     CHANGES,
+    KEEPER,
     OBSERVED,
     RECORDS,
     Emitter,
@@ -29,6 +30,7 @@ from yunmeng.kernel.keeper.emitter import (
     RecordNote,
     unpack,
 )
+from yunmeng.kernel.keeper.expiry import Expiries
 from yunmeng.kernel.keeper.intake import KnownEntities, Taken, quarantine, take
 from yunmeng.kernel.keeper.requests import (
     EVOLVE,
@@ -47,7 +49,7 @@ from yunmeng.kernel.keeper.requests import (
 )
 from yunmeng.kernel.keeper.writes import Writer, Written
 from yunmeng.kernel.link import Bus, Consumer, Message, Request
-from yunmeng.kernel.model import DIVISION, SYNTHETIC, Change, Document, Series
+from yunmeng.kernel.model import DIVISION, SYNTHETIC, Change, Document, Expire, Series
 from yunmeng.kernel.store import (
     Commit,
     EntityRemoval,
@@ -57,6 +59,7 @@ from yunmeng.kernel.store import (
     Record,
     StateWriter,
 )
+from yunmeng.kernel.trust import Reach
 
 _log = logging.getLogger("yunmeng.keeper")
 _write_request = msgspec.msgpack.Decoder(WriteRequest)
@@ -72,6 +75,8 @@ MOST_WAITING = 10_000
 # away only this often: with Python's 5 ms a commit of 20,000 rows was seen to take 2 s rather than 0.02 s.
 SWITCH_S = 0.000_05
 MOST_OWED_ROWS = 200_000
+# an entity is to be gone within 2 s of its expiry
+_EXPIRY_PACE_S = 0.5
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -112,6 +117,7 @@ class Keeper:
         self._tolerance_us = settings.keeper.future_tolerance_s * 1_000_000
         self._writer = Writer(state, settings.node.division)
         self._known = KnownEntities(state)
+        self._expiries = Expiries()
         self._emitter = Emitter(bus, history, self._linger_s, self._batch)
         self._waiting: deque[_Waiting] = deque()
         self._taken: deque[tuple[Message, Taken]] = deque()
@@ -139,6 +145,7 @@ class Keeper:
         self._position = self._committed = await self._state.position("OBS")
         self._emitter.store = await self._store_id()
         await self._recover()
+        await self._expiries.load(self._state)
         self._consumer = await self._bus.consumer("OBS", "keeper")
         await self._bus.serve(WRITE, self._on_write)
         await self._bus.serve(RECORDS_SUBJECT, self._on_records)
@@ -151,6 +158,7 @@ class Keeper:
             self._emitter.publish_forever(),
             self._emitter.write_forever(self._announce),
             self._acknowledge_forever(self._consumer),
+            self._expire_forever(),
         ):
             self._tasks.append(asyncio.create_task(work))
 
@@ -343,6 +351,8 @@ class Keeper:
             round_.written = await self._writer.carry_out(writes, at)
             self._last_us += sum(len(request.operations) for request, _ in writes)
             self._writer.store(round_.written, commit)
+            for (tenant, id), document in round_.written.touched.items():
+                self._expiries.note(commit, tenant, id, document, at)
             self._note_known(round_.written)
         self._fill_records(round_, at)
         await self._fill_observations(round_, at)
@@ -457,6 +467,20 @@ class Keeper:
         self._block = _Block(first, last)
         self._wake.set()
         await self._block_committed.wait()
+
+    async def _expire_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRY_PACE_S)
+            due = self._expiries.due(now_us())
+            for tenant in {tenant for tenant, _ in due}:
+                ids = [id for owner, id in due if owner == tenant]
+                request = WriteRequest(Reach(tenant), tuple(Expire(id) for id in ids))
+                try:
+                    await self._after_commit(request, KEEPER.id)
+                except YunmengError as error:
+                    _log.warning("what has expired stays a little longer: %s", error)
+                    for id in ids:
+                        self._expiries.later(tenant, id)
 
     async def _acknowledge_forever(self, consumer: Consumer) -> None:
         """Acknowledges observations once the outbox has dropped them: a recovery reads no others again."""

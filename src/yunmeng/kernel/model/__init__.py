@@ -1,6 +1,13 @@
 """What is said: NGSI-LD entities, observations, conditions, contexts, and the tables that define types."""
 
-from yunmeng.kernel.model.apply import Applied, AttributeInstance, apply
+from yunmeng.kernel.model.apply import (
+    Applied,
+    AttributeInstance,
+    alive,
+    apply,
+    is_expired,
+    next_expiry,
+)
 from yunmeng.kernel.model.attribute_kinds import NULL
 from yunmeng.kernel.model.compact import LOCATION, Representation, compact_entity, pick_language
 from yunmeng.kernel.model.conditions import (
@@ -38,6 +45,7 @@ from yunmeng.kernel.model.operations import (
     Delete,
     DeleteAttribute,
     Document,
+    Expire,
     Merge,
     Operation,
     Outcome,
@@ -90,6 +98,7 @@ __all__ = [
     "Document",
     "EntityType",
     "Exists",
+    "Expire",
     "GeoCondition",
     "GeoMatcher",
     "GeoRelation",
@@ -119,6 +128,7 @@ __all__ = [
     "TypeSelection",
     "Update",
     "Upsert",
+    "alive",
     "apply",
     "check_geometry",
     "check_pattern",
@@ -131,12 +141,14 @@ __all__ = [
     "expand_fragment",
     "expand_instance",
     "geometries",
+    "is_expired",
     "load_types",
     "make_batch",
     "matches",
     "matches_geo",
     "matches_scopes",
     "matches_types",
+    "next_expiry",
     "parse_geo",
     "parse_q",
     "parse_scopes",

@@ -20,6 +20,9 @@ VALUE_MEMBERS: dict[str, str] = {
 TIMES = frozenset(("createdAt", "modifiedAt", "deletedAt"))
 """Members that the system writes."""
 
+EXPIRY = "expiresAt"
+"""When an entity or an attribute instance ends by itself (§4.22)."""
+
 INSTANCE_MEMBERS = frozenset(
     (
         *VALUE_MEMBERS.values(),
@@ -30,11 +33,15 @@ INSTANCE_MEMBERS = frozenset(
         "datasetId",
         "instanceId",
         "objectType",
+        "valueType",
+        EXPIRY,
+        "entityIdSealed",
+        "entityTypeSealed",
     )
 )
 """Members of an attribute instance that are not sub-attributes."""
 
-ENTITY_MEMBERS = frozenset((*TIMES, "id", "type", "scope"))
+ENTITY_MEMBERS = frozenset((*TIMES, EXPIRY, "id", "type", "scope"))
 """Members of a stored entity that are not attributes."""
 
 GEOMETRIES = frozenset(("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"))

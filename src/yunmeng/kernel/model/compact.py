@@ -4,7 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from yunmeng.kernel.model.attribute_kinds import ENTITY_MEMBERS, INSTANCE_MEMBERS, TIMES, VALUE_MEMBERS
+from yunmeng.kernel.model.attribute_kinds import (
+    ENTITY_MEMBERS,
+    EXPIRY,
+    INSTANCE_MEMBERS,
+    TIMES,
+    VALUE_MEMBERS,
+)
 from yunmeng.kernel.model.contexts import Context
 from yunmeng.kernel.model.core_context import NGSI_LD
 from yunmeng.kernel.model.json_values import is_array, is_object
@@ -13,7 +19,9 @@ from yunmeng.kernel.model.operations import Document
 Representation = Literal["normalized", "concise", "simplified", "geojson", "geojson-simplified"]
 
 LOCATION = NGSI_LD + "location"
-_AS_IS = INSTANCE_MEMBERS - TIMES - {"vocab", "objectType"}
+_SYSTEM = TIMES | {EXPIRY}
+_NAMES = frozenset(("vocab", "objectType", "entityTypeSealed"))
+_AS_IS = INSTANCE_MEMBERS - _SYSTEM - _NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ def _wanted(key: str, attrs: Collection[str], pick: Collection[str], omit: Colle
     if key in omit:
         return False
     if pick:
-        return key in pick or key in TIMES
+        return key in pick or key in _SYSTEM
     return not attrs or key in ENTITY_MEMBERS or key in attrs
 
 
@@ -82,7 +90,7 @@ def _entity_member(entity: dict[str, Any], key: str, value: Any, view: _View) ->
         entity[key] = names[0] if len(names) == 1 else names
     elif key == "scope":
         entity[key] = value[0] if len(value) == 1 else value
-    elif key not in TIMES or view.sysattrs:
+    elif key not in _SYSTEM or view.sysattrs:
         entity[key] = value
 
 
@@ -107,10 +115,10 @@ def _normalized(instance: Document, view: _View) -> dict[str, Any]:
     for key, value in instance.items():
         if key in _AS_IS:
             shown[key] = value
-        elif key in TIMES:
+        elif key in _SYSTEM:
             if view.sysattrs:
                 shown[key] = value
-        elif key == "vocab" or key == "objectType":
+        elif key in _NAMES:
             shown[key] = _vocab(value, view)
         else:
             shown[view.names[key]] = _attribute(value, view)

@@ -114,6 +114,8 @@ class ContextLibrary:
         if "@context" in part and len(part) == 1:
             await self._collect(part["@context"], parts, depth + 1)
             return
+        if any(is_object(term) and "@context" in term for term in part.values()):
+            raise BadInput("context.scoped")
         if "@import" in part:
             await self._collect(part["@import"], parts, depth + 1)
         parts.append(part)

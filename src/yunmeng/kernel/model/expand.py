@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from yunmeng.kernel.base import BadInput, check_urn, format_us, instant_us
-from yunmeng.kernel.model.attribute_kinds import INSTANCE_MEMBERS, NULL, TIMES, VALUE_MEMBERS
+from yunmeng.kernel.model.attribute_kinds import EXPIRY, INSTANCE_MEMBERS, NULL, TIMES, VALUE_MEMBERS
 from yunmeng.kernel.model.contexts import Context
 from yunmeng.kernel.model.core_context import NGSI_LD
 from yunmeng.kernel.model.geometry import check_geometry, looks_like_geometry
@@ -29,7 +29,7 @@ _KIND_OF_MEMBER = {
 }
 # what the core context makes of the members of an entity or instance must not become an attribute
 _RESERVED = (
-    frozenset(NGSI_LD + name for name in (*TIMES, "scope", "observedAt", "unitCode"))
+    frozenset(NGSI_LD + name for name in (*TIMES, EXPIRY, "scope", "observedAt", "unitCode"))
     | frozenset(
         NGSI_LD + name
         for name in ("datasetId", "instanceId", "hasObjectType", "hasValue", "hasObject", "hasVocab")
@@ -37,8 +37,16 @@ _RESERVED = (
     | frozenset(NGSI_LD + name for name in ("hasLanguageMap", "hasJSON", "hasValueList", "hasObjectList"))
 )
 _IGNORED = frozenset(("@context", *TIMES))
+# what only answers may have (§4.5.2, §4.5.3), or only a proof (§4.5.2.2)
+_PREVIOUS = frozenset(f"previous{name[0].upper()}{name[1:]}" for name in _KIND_OF_MEMBER)
+_SEALED = frozenset(("entityIdSealed", "entityTypeSealed"))
+_PROOF = "ngsildproof"
+_UNITLESS = frozenset(("Relationship", "ListRelationship", "JsonProperty", "VocabProperty"))
+_GEO_NAMES = frozenset(NGSI_LD + name for name in ("location", "observationSpace", "operationSpace"))
+_LANGUAGE_TYPES = frozenset(("langString", "rdf:langString"))
 _LANGUAGE = re.compile(r"(?:[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|@none)\Z")
 _SCOPE = re.compile(r"/?[^\W\d_]\w*(?:/[^\W\d_]\w*)*\Z")
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]{1,1000}\Z")
 _NO_CONTROL = re.compile(r"[^\x00-\x1f\x7f]{1,64}\Z")
 
 
@@ -51,6 +59,7 @@ class _Mode:
     temporal: bool = False
     nulls: bool = False
     partial: bool = False
+    merging: bool = False
 
 
 def expand_entity(
@@ -86,7 +95,7 @@ def expand_fragment(
     """
     if not is_object(body):
         raise BadInput("entity.not-object")
-    return _entity(body, _Mode(context.expanded, simplified, temporal, nulls, partial))
+    return _entity(body, _Mode(context.expanded, simplified, temporal, nulls, partial, merging=True))
 
 
 def expand_instance(
@@ -104,11 +113,13 @@ def _entity(body: dict[str, Any], mode: _Mode) -> Document:
     names = mode.names
     for name, value in body.items():
         if name in ("id", "@id"):
-            document["id"] = check_urn(value)
+            document["id"] = _id(value)
         elif name in ("type", "@type"):
             document["type"] = _types(mode, value)
         elif name == "scope":
             document["scope"] = _scopes(value, nulls=mode.nulls)
+        elif name == EXPIRY:
+            document[EXPIRY] = _expiry(mode, name, value)
         elif name not in _IGNORED:
             uri = names[name]
             if uri in _RESERVED:
@@ -116,7 +127,38 @@ def _entity(body: dict[str, Any], mode: _Mode) -> Document:
             if uri in document:
                 raise BadInput("name.twice", name=name)
             document[uri] = _instances(mode, name, value)
+            if uri in _GEO_NAMES:
+                _must_be_geo(name, document[uri])
     return document
+
+
+def _id(value: object) -> str:
+    if value == NULL:
+        raise BadInput("attribute.null", attribute="id")
+    return check_urn(value)
+
+
+def _expiry(mode: _Mode, name: str, value: object) -> str:
+    if value == NULL:
+        if not mode.nulls:
+            raise BadInput("attribute.null", attribute=name)
+        return NULL
+    return _moment(value)
+
+
+def _moment(value: object) -> str:
+    """Returns a DateTime of a member; only UTC with a ``Z`` is one (§4.6.3)."""
+    text = utc_text(value)
+    if not isinstance(value, str) or not value.endswith("Z"):
+        raise BadInput("time.offset", time=value)
+    return text
+
+
+def _must_be_geo(name: str, instances: list[Document]) -> None:
+    for instance in instances:
+        kind = instance.get("type", "GeoProperty")
+        if kind != "GeoProperty" and instance.get(VALUE_MEMBERS[kind]) != NULL:
+            raise BadInput("geometry.type", attribute=name)
 
 
 def _types(mode: _Mode, value: object) -> list[str]:
@@ -182,16 +224,8 @@ def _datasets(mode: _Mode, name: str, values: dict[str, Any]) -> list[Document]:
 
 
 def _instance(mode: _Mode, name: str, body: dict[str, Any]) -> Document:
-    kind = body.get("type")
-    if kind is None:
-        kind = _infer(body)
-    elif not isinstance(kind, str) or kind not in VALUE_MEMBERS:
-        raise BadInput("attribute.kind", attribute=name, kind=kind)
+    kind = _kind(mode, name, body)
     member = VALUE_MEMBERS.get(kind, "")
-    if member not in body and not mode.partial:
-        raise BadInput(
-            "attribute.no-value", attribute=name, kind=kind or "Property", member=member or "value"
-        )
     instance: Document = {"type": kind} if kind else {}
     for key, value in body.items():
         if key == member:
@@ -203,12 +237,37 @@ def _instance(mode: _Mode, name: str, body: dict[str, Any]) -> Document:
             continue
         elif key in INSTANCE_MEMBERS:
             _member(mode, instance, name, key, value)
-        elif key not in _IGNORED:
-            uri = mode.names[key]
-            if uri in _RESERVED:
-                raise BadInput("name.reserved", name=key)
+        elif key not in TIMES:
+            uri = _sub_name(mode, instance, name, key)
             instance[uri] = _instances(mode, f"{name}.{key}", value)
     return instance
+
+
+def _kind(mode: _Mode, name: str, body: dict[str, Any]) -> str:
+    kind = body.get("type")
+    if kind is None:
+        kind = _infer(body)
+    elif not isinstance(kind, str) or kind not in VALUE_MEMBERS:
+        raise BadInput("attribute.kind", attribute=name, kind=kind)
+    member = VALUE_MEMBERS.get(kind, "")
+    if member not in body and not mode.partial:
+        raise BadInput(
+            "attribute.no-value", attribute=name, kind=kind or "Property", member=member or "value"
+        )
+    if name == _PROOF and not is_object(body.get("value")):
+        raise BadInput("attribute.proof")
+    return kind
+
+
+def _sub_name(mode: _Mode, instance: Document, name: str, key: str) -> str:
+    if key == "@context":
+        raise BadInput("context.nested", attribute=name)
+    if key in _PREVIOUS:
+        _alien(instance, name, key)
+    uri = mode.names[key]
+    if uri in _RESERVED:
+        raise BadInput("name.reserved", name=key)
+    return uri
 
 
 def _infer(body: dict[str, Any]) -> str:
@@ -221,21 +280,40 @@ def _infer(body: dict[str, Any]) -> str:
 def _member(mode: _Mode, instance: Document, name: str, key: str, value: object) -> None:
     if key in TIMES:
         return
-    if value == NULL and mode.nulls and key in ("observedAt", "unitCode"):
+    read = _MEMBERS.get(key)
+    if read is None or (key in _SEALED and name != _PROOF):
+        _alien(instance, name, key)
+    elif value == NULL and mode.nulls and key in ("observedAt", "unitCode"):
         instance[key] = NULL
-    elif key == "observedAt":
-        instance[key] = utc_text(value)
-    elif key == "datasetId":
-        if value != "@none":
-            instance[key] = check_urn(value)
-    elif key == "unitCode":
-        instance[key] = _unit(name, value)
-    elif key == "objectType":
-        instance[key] = _vocab(mode, name, value)
-    elif key != "instanceId":
-        raise BadInput("attribute.member", attribute=name, kind=instance.get("type", "Property"), member=key)
-    elif mode.temporal:
-        instance[key] = check_urn(value)
+    elif (found := read(mode, instance, name, value)) is not None:
+        instance[key] = found
+
+
+def _dataset_id(mode: _Mode, instance: Document, name: str, value: object) -> str | None:
+    return None if value == "@none" else _id(value)
+
+
+def _instance_id(mode: _Mode, instance: Document, name: str, value: object) -> str | None:
+    return check_urn(value) if mode.temporal else None
+
+
+def _unit_code(mode: _Mode, instance: Document, name: str, value: object) -> str:
+    if instance.get("type") in _UNITLESS:
+        _alien(instance, name, "unitCode")
+    return _unit(name, value)
+
+
+def _alien(instance: Document, name: str, key: str) -> None:
+    raise BadInput("attribute.member", attribute=name, kind=instance.get("type", "Property"), member=key)
+
+
+def _value_type(instance: Document, name: str, value: object) -> str:
+    """Checks the datatype of a value; language maps have only one (§5.2.32)."""
+    if not isinstance(value, str) or not value:
+        raise BadInput("attribute.value-type", attribute=name)
+    if instance.get("type") == "LanguageProperty" and value not in _LANGUAGE_TYPES:
+        raise BadInput("attribute.value-type", attribute=name)
+    return value
 
 
 def _unit(name: str, value: object) -> str:
@@ -245,7 +323,7 @@ def _unit(name: str, value: object) -> str:
 
 
 def utc_text(value: object) -> str:
-    """Returns a date and time as the client wrote it when it is in UTC, else converted to UTC (§4.6.3).
+    """Returns a date and time as the client wrote it when it is in UTC, else converted to UTC.
 
     Raises ``BadInput`` with ``time.bad`` or ``time.naive``.
     """
@@ -261,6 +339,8 @@ def _utc_text(value: str) -> str:
 def _plain(mode: _Mode, name: str, value: object) -> object:
     if value is None or (value == NULL and not mode.nulls):
         raise BadInput("attribute.null", attribute=name)
+    if not mode.merging and value.__class__ in (dict, list) and _holds_null(value):
+        raise BadInput("attribute.null", attribute=name)
     return value
 
 
@@ -268,6 +348,14 @@ def _property(mode: _Mode, name: str, value: object) -> object:
     if is_object(value) and "@type" in value and "@value" in value:
         _typed(value)
     return _plain(mode, name, value)
+
+
+def _holds_null(value: object) -> bool:
+    if is_object(value):
+        return any(_holds_null(item) for item in value.values())
+    if is_array(value):
+        return any(_holds_null(item) for item in value)
+    return value == NULL
 
 
 def _typed(value: dict[str, Any]) -> None:
@@ -293,6 +381,9 @@ def _uri(name: str, value: object) -> str:
     try:
         return check_urn(value)
     except BadInput as cause:
+        # an object may be an IRI (RFC 3987): letters of any script, but nothing invisible
+        if _IRI.match(value) and value.isprintable() and not value.isascii():
+            return value
         raise BadInput("attribute.object", attribute=name) from cause
 
 
@@ -329,6 +420,8 @@ def _vocab(mode: _Mode, name: str, value: object) -> object:
 def _json(mode: _Mode, name: str, value: object) -> object:
     if value == NULL:
         raise BadInput("attribute.null", attribute=name)
+    if not is_object(value) and not is_array(value):
+        raise BadInput("attribute.json", attribute=name)
     return value
 
 
@@ -347,4 +440,16 @@ _VALUE_CHECKS: dict[str, Callable[[_Mode, str, object], object]] = {
     "JsonProperty": _json,
     "ListProperty": _list,
     "ListRelationship": _object_list,
+}
+
+_MEMBERS: dict[str, Callable[[_Mode, Document, str, object], object]] = {
+    "observedAt": lambda _, _instance, _name, value: _moment(value),
+    EXPIRY: lambda mode, _, name, value: _expiry(mode, name, value),
+    "datasetId": _dataset_id,
+    "instanceId": _instance_id,
+    "unitCode": _unit_code,
+    "objectType": lambda mode, _, name, value: _vocab(mode, name, value),
+    "entityTypeSealed": lambda mode, _, name, value: _vocab(mode, name, value),
+    "entityIdSealed": lambda _, _instance, _name, value: _id(value),
+    "valueType": lambda _, instance, name, value: _value_type(instance, name, value),
 }

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
+import msgspec
+
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model.attribute_kinds import GEOMETRIES
 from yunmeng.kernel.model.json_values import is_array, is_object
@@ -15,15 +17,24 @@ def looks_like_geometry(value: object) -> bool:
 
 
 def check_geometry(name: str, value: object) -> dict[str, object]:
-    """Returns the geometry unchanged when it is sound.
+    """Returns the geometry when it is sound; text that holds one as JSON counts as it (§4.7.1).
 
     Raises ``BadInput`` with ``geometry.type``, ``geometry.position``, ``geometry.range``, ``geometry.line``
     or ``geometry.ring``, naming the attribute.
     """
+    if isinstance(value, str):
+        value = _decoded(name, value)
     if not is_object(value) or _kind(value) not in GEOMETRIES:
         raise BadInput("geometry.type", attribute=name)
     _CHECKS[value["type"]](name, value.get("coordinates"))
     return value
+
+
+def _decoded(name: str, text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as cause:
+        raise BadInput("geometry.type", attribute=name) from cause
 
 
 def _kind(value: dict[str, Any]) -> str:

@@ -88,6 +88,12 @@ class DeleteAttribute(msgspec.Struct, frozen=True, tag="delete-attribute"):
     all: bool = False
 
 
+class Expire(msgspec.Struct, frozen=True, tag="expire"):
+    """Takes away what has expired of an entity, or the whole of it (§4.22)."""
+
+    id: str
+
+
 Operation = (
     Create
     | Upsert
@@ -99,6 +105,7 @@ Operation = (
     | Merge
     | Delete
     | DeleteAttribute
+    | Expire
 )
 
 

@@ -94,19 +94,20 @@ def refuse_graded(call: Call, query: EntityQuery) -> None:
     hidden = closed(call)
     if not hidden:
         return
-    asked = set(query.attributes) | set(_paths(query.conditions))
+    asked = set(query.attributes) | set(paths_of(query.conditions))
     if query.geo is not None:
         asked.add(query.geo.property)
     if found := sorted(asked & hidden):
         raise Forbidden("attribute.graded", attributes=found)
 
 
-def _paths(condition: Condition | None) -> Iterator[str]:
+def paths_of(condition: Condition | None) -> Iterator[str]:
+    """Yields the attributes that a condition asks about."""
     match condition:
         case Compare(path=path) | Exists(path=path):
             yield path.attribute
         case And(parts=parts) | Or(parts=parts):
             for part in parts:
-                yield from _paths(part)
+                yield from paths_of(part)
         case None:
             return

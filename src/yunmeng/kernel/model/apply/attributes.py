@@ -19,6 +19,7 @@ def append(operation: Append, draft: Draft) -> None:
     """Adds attributes, types and scopes; what exists is replaced, or kept without ``overwrite`` (§5.6.3)."""
     fragment = operation.fragment
     draft.add_types(fragment.get("type", []))
+    draft.set_expiry(fragment)
     scopes: list[str] = fragment.get("scope", [])
     if scopes and operation.overwrite:
         draft.set_scopes(scopes)
@@ -35,7 +36,10 @@ def append(operation: Append, draft: Draft) -> None:
 def update(fragment: Document, draft: Draft) -> None:
     """Replaces attributes that exist, as whole instances; reports the others (§5.6.2, §5.5.8)."""
     draft.add_types(fragment.get("type", []))
-    if "scope" in fragment:
+    draft.set_expiry(fragment)
+    if "scope" in fragment and "scope" not in draft.document:
+        draft.not_updated["scope"] = "attribute.unknown"
+    elif "scope" in fragment:
         draft.set_scopes(fragment["scope"])
     for attribute, instances in attributes_of(fragment):
         if attribute not in draft.document:
@@ -52,7 +56,8 @@ def partial_update(operation: PartialUpdate, draft: Draft) -> Applied | None:
     if known is None:
         return refused(id, "attribute.unknown", 404, attribute=attribute)
     if is_null(patch):
-        return refused(id, "attribute.null", 400, attribute=attribute)
+        draft.drop(attribute, dataset_of(patch))
+        return None
     kind = patch.get("type", known["type"])
     if kind != known["type"]:
         return refused(id, "attribute.kind-fixed", 400, attribute=attribute, kind=known["type"])

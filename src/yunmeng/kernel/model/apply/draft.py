@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from yunmeng.kernel.base import format_us, instant_us
-from yunmeng.kernel.model.attribute_kinds import ENTITY_MEMBERS, NULL, VALUE_MEMBERS
+from yunmeng.kernel.model.attribute_kinds import ENTITY_MEMBERS, EXPIRY, NULL, VALUE_MEMBERS
 from yunmeng.kernel.model.operations import Change, Document, Outcome
 from yunmeng.kernel.model.vocabulary import DIVISION
 
@@ -156,6 +156,18 @@ class Draft:
         else:
             del self.document["scope"]
         self.touched["scope"] = None
+
+    def set_expiry(self, fragment: Document) -> None:
+        """Sets when the entity expires as the fragment says; NGSI-LD Null makes it last."""
+        after = fragment.get(EXPIRY, self.document.get(EXPIRY))
+        after = None if after == NULL else after
+        if after == self.document.get(EXPIRY):
+            return
+        if after is None:
+            del self.document[EXPIRY]
+        else:
+            self.document[EXPIRY] = after
+        self.touched[EXPIRY] = None
 
     def finish(self, tenant: str, principal: str) -> Applied:
         """Returns the result; an entity that nothing touched stays as it is."""

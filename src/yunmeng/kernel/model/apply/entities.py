@@ -1,14 +1,13 @@
 """Operations on whole entities: create, upsert, replace, delete."""
 
 from yunmeng.kernel.model.apply.draft import Applied, Draft, attributes_of, dataset_of, division_of
+from yunmeng.kernel.model.attribute_kinds import EXPIRY
 from yunmeng.kernel.model.operations import Change, Document, Outcome
 
 
 def create(document: Document, draft: Draft) -> None:
     """Fills the draft of an entity that is not there yet (§5.6.1)."""
-    draft.document = {"id": document["id"], "type": document["type"]}
-    if "scope" in document:
-        draft.document["scope"] = document["scope"]
+    draft.document = _members(document)
     for attribute, instances in attributes_of(document):
         for instance in instances:
             draft.put(attribute, instance)
@@ -17,9 +16,9 @@ def create(document: Document, draft: Draft) -> None:
 def replace(document: Document, draft: Draft) -> None:
     """Puts a new entity in place of the old one; what is not named goes (§5.6.18)."""
     before = draft.before
-    draft.document = {"id": document["id"], "type": document["type"]}
-    if "scope" in document:
-        draft.document["scope"] = document["scope"]
+    draft.document = _members(document)
+    if before.get(EXPIRY) != document.get(EXPIRY):
+        draft.touched[EXPIRY] = None
     if before["type"] != document["type"]:
         draft.touched["type"] = None
     if before.get("scope") != document.get("scope"):
@@ -32,6 +31,10 @@ def replace(document: Document, draft: Draft) -> None:
         for instance in instances:
             draft.put(attribute, instance)
     _drop_unnamed(named, draft)
+
+
+def _members(document: Document) -> Document:
+    return {name: document[name] for name in ("id", "type", "scope", EXPIRY) if name in document}
 
 
 def delete(id: str, draft: Draft, tenant: str, principal: str) -> Applied:

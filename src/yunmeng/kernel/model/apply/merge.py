@@ -13,6 +13,7 @@ def merge(operation: Merge, draft: Draft) -> None:
     """Merges the fragment into the draft, member by member down into JSON values."""
     fragment = operation.fragment
     draft.add_types(fragment.get("type", []))
+    draft.set_expiry(fragment)
     if "scope" in fragment:
         draft.set_scopes(fragment["scope"])
     for attribute, instances in attributes_of(fragment):

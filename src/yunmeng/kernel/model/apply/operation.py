@@ -9,6 +9,7 @@ from yunmeng.kernel.model.apply.attributes import (
 )
 from yunmeng.kernel.model.apply.draft import Applied, Draft, refused
 from yunmeng.kernel.model.apply.entities import create, delete, replace
+from yunmeng.kernel.model.apply.expiry import expire, is_expired
 from yunmeng.kernel.model.apply.merge import merge
 from yunmeng.kernel.model.operations import (
     Append,
@@ -16,6 +17,7 @@ from yunmeng.kernel.model.operations import (
     Delete,
     DeleteAttribute,
     Document,
+    Expire,
     Merge,
     Operation,
     PartialUpdate,
@@ -43,7 +45,7 @@ def apply(
             return refused(id, "entity.unknown", 404)
         create(operation.document, draft)
         return draft.finish(tenant, principal)
-    if isinstance(operation, Delete):
+    if isinstance(operation, Delete) or (isinstance(operation, Expire) and is_expired(draft.before, at_us)):
         return delete(id, draft, tenant, principal)
     return _change(operation, draft) or draft.finish(tenant, principal)
 
@@ -68,6 +70,8 @@ def _change(operation: Operation, draft: Draft) -> Applied | None:
             return replace_attribute(operation, draft)
         case DeleteAttribute():
             return delete_attribute(operation, draft)
+        case Expire():
+            expire(draft)
         case Delete():
             return None
     return None

@@ -6,6 +6,7 @@ from yunmeng.kernel.serve.ngsild import (
     contexts,
     discovery,
     entities,
+    purging,
     querying,
     subscriptions,
     temporal,
@@ -25,6 +26,7 @@ _SUBSCRIPTION = f"{_ROOT}/subscriptions/{{id}}"
 NGSI_LD_ROUTES: tuple[Route, ...] = (
     Route("POST", f"{_ROOT}/entities", "entity.write", entities.create),
     Route("GET", f"{_ROOT}/entities", "entity.read", querying.query),
+    Route("DELETE", f"{_ROOT}/entities", "entity.delete", purging.purge),
     Route("GET", _ENTITY, "entity.read", entities.retrieve),
     Route("PATCH", _ENTITY, "entity.write", entities.merge),
     Route("PUT", _ENTITY, "entity.write", entities.replace),

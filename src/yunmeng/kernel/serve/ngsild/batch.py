@@ -34,7 +34,7 @@ _Problem = dict[str, Any]
 async def create(call: Call) -> Response:
     """Creates many entities (§5.6.7): 201 with their ids, 207 when some were refused."""
     done, errors = await _carry_out(call, lambda body, context: Create(intake.entity_of(call, body, context)))
-    return _mixed(done, errors) or json_reply([o.id for o in done], 201)
+    return mixed(done, errors) or json_reply([o.id for o in done], 201)
 
 
 async def upsert(call: Call) -> Response:
@@ -45,9 +45,9 @@ async def upsert(call: Call) -> Response:
     done, errors = await _carry_out(
         call, lambda body, context: Upsert(intake.entity_of(call, body, context), mode)
     )
-    mixed = _mixed(done, errors)
-    if mixed is not None:
-        return mixed
+    refused = mixed(done, errors)
+    if refused is not None:
+        return refused
     made = [outcome.id for outcome in done if outcome.done == "created"]
     return json_reply(made, 201) if made else empty_reply()
 
@@ -64,7 +64,7 @@ async def update(call: Call) -> Response:
         if outcome.not_updated
     ]
     done = [outcome for outcome in done if not outcome.not_updated]
-    return _mixed(done, [*errors, *late]) or empty_reply()
+    return mixed(done, [*errors, *late]) or empty_reply()
 
 
 async def merge(call: Call) -> Response:
@@ -74,7 +74,7 @@ async def merge(call: Call) -> Response:
     done, errors = await _carry_out(
         call, lambda body, context: Merge(*_part(call, body, context), observed_at, lang)
     )
-    return _mixed(done, errors) or empty_reply()
+    return mixed(done, errors) or empty_reply()
 
 
 async def delete(call: Call) -> Response:
@@ -87,22 +87,25 @@ async def delete(call: Call) -> Response:
             operations.append(Delete(check_urn(id_)))
         except BadInput as error:
             errors.append(_error(call, str(id_), error))
-    done, refused = _sort(call, await write(call, operations) if operations else ())
-    return _mixed(done, [*errors, *refused]) or empty_reply()
+    done, refused = sort(call, await write(call, operations) if operations else ())
+    return mixed(done, [*errors, *refused]) or empty_reply()
 
 
 async def _carry_out(call: Call, read: _Reader) -> tuple[list[Outcome], list[_Problem]]:
     items, contexts = await read_batch(call)
-    as_array(items, "entities")
+    for item in as_array(items, "entities"):
+        as_object(item, "entity")
     operations: list[Operation] = []
     errors: list[_Problem] = []
     for item, context in zip(items, contexts, strict=True):
         try:
+            if isinstance(context, YunmengError):
+                raise context
             operations.append(read(as_object(item, "entity"), context))
         except (YunmengError, RecursionError) as failure:
             error = as_error(failure)
             errors.append(_error(call, _id(item), error if error is not None else BadInput("json.deep")))
-    done, refused = _sort(call, await write(call, operations) if operations else ())
+    done, refused = sort(call, await write(call, operations) if operations else ())
     return done, [*errors, *refused]
 
 
@@ -115,7 +118,8 @@ def _id(item: object) -> str:
     return str(item.get("id", "")) if isinstance(item, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
-def _sort(call: Call, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[_Problem]]:
+def sort(call: Call, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[_Problem]]:
+    """Parts what was done from what was refused, as the errors of a batch (§5.2.17)."""
     done = [outcome for outcome in outcomes if outcome.done != "refused"]
     refused = [_error(call, o.id, refusal(o)) for o in outcomes if o.done == "refused"]
     return done, refused
@@ -125,7 +129,7 @@ def _error(call: Call, id_: str, error: YunmengError) -> _Problem:
     return {"entityId": id_, "error": problem_document(error, call.language, etsi=True)}
 
 
-def _mixed(done: Sequence[Outcome], errors: Sequence[_Problem]) -> Response | None:
+def mixed(done: Sequence[Outcome], errors: Sequence[_Problem]) -> Response | None:
     """Answers 207 when something was refused (§5.2.16)."""
     if not errors:
         return None

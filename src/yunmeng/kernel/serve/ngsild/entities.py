@@ -5,13 +5,13 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, NotFound, check_urn
-from yunmeng.kernel.model import Create, Delete, Merge, Replace
+from yunmeng.kernel.model import Context, Create, Delete, Merge, Replace, matches_types, parse_types
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import write_one
 from yunmeng.kernel.serve.ngsild import intake
 from yunmeng.kernel.serve.ngsild.negotiation import Payload, accepted, answer, read_payload, request_context
-from yunmeng.kernel.serve.ngsild.representation import read_view, show
+from yunmeng.kernel.serve.ngsild.representation import decode_document, living, read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import absent
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
@@ -45,7 +45,7 @@ async def retrieve(call: Call) -> Response:
     context = await request_context(call)
     view = read_view(parameters, context, media)
     body = await call.services.state.get(call.reach, id_)
-    if body is None:
+    if body is None or living(body) is None:
         raise await absent(call, id_)
     shown = await show(call, (body,), view)
     if not shown:
@@ -57,6 +57,7 @@ async def merge(call: Call) -> Response:
     """Merges a fragment into an entity (§5.6.17)."""
     id_ = path_id(call)
     payload = await read_payload(call)
+    await gate(call, id_, payload.context)
     parameters = parameters_of(call.request)
     fragment = fragment_of(call, payload, id_)
     await write_one(call, Merge(id_, fragment, parameters.get("observedAt", ""), parameters.get("lang", "")))
@@ -69,6 +70,7 @@ async def replace(call: Call) -> Response:
     payload = await read_payload(call)
     body = as_object(payload.value, "entity")
     same_id(body, id_)
+    await gate(call, id_, payload.context)
     document = intake.entity_of(call, {"id": id_, **body}, payload.context)
     await write_one(call, Replace(document))
     return empty_reply()
@@ -76,8 +78,24 @@ async def replace(call: Call) -> Response:
 
 async def delete(call: Call) -> Response:
     """Deletes an entity (§5.6.6)."""
-    await write_one(call, Delete(path_id(call)))
+    id_ = path_id(call)
+    await gate(call, id_, await request_context(call))
+    await write_one(call, Delete(id_))
     return empty_reply()
+
+
+async def gate(call: Call, id_: str, context: Context) -> None:
+    """Lets through what is of the type that the request names, if it names one (§4.17).
+
+    Raises:
+        NotFound: ``entity.absent``.
+    """
+    types = parameters_of(call.request).get("type")
+    if not types:
+        return
+    body = await call.services.state.get(call.reach, id_)
+    if body is None or not matches_types(decode_document(body), parse_types(types, context)):
+        raise NotFound("entity.absent", id=id_)
 
 
 def fragment_of(call: Call, payload: Payload, id_: str) -> dict[str, object]:

@@ -50,10 +50,10 @@ async def read_payload(call: Call) -> Payload:
     return Payload(body, await _context(call, member), member)
 
 
-async def read_batch(call: Call) -> tuple[list[object], list[Context]]:
+async def read_batch(call: Call) -> tuple[list[object], list[Context | BadInput]]:
     """Reads an array of objects, each with the context that counts for it.
 
-    Raises like :func:`read_payload`; an item that is no object keeps its place, with the request's context.
+    Raises like :func:`read_payload`; an item with a context that may not be has the error in its place.
     """
     linked_data = _is_linked_data(call.request)
     value = decode_json(await call.request.body())
@@ -61,14 +61,26 @@ async def read_batch(call: Call) -> tuple[list[object], list[Context]]:
         raise BadInput("json.array", where="body")
     items = cast("list[object]", value)
     shared = None if linked_data else await _context(call, None)
-    contexts: list[Context] = []
+    contexts: list[Context | BadInput] = []
     for item in items:
         if not isinstance(item, dict):
             contexts.append(shared or call.services.contexts.core)
             continue
-        member = take_context(cast("dict[str, Any]", item), linked_data, call.request)
-        contexts.append(shared if shared is not None else await _context(call, member))
+        contexts.append(await _of_item(call, cast("dict[str, Any]", item), shared, linked_data))
     return items, contexts
+
+
+async def _of_item(
+    call: Call, item: dict[str, Any], shared: Context | None, linked_data: bool
+) -> Context | BadInput:
+    """Returns the context of one item, or what is wrong with it: the others are none the worse for that."""
+    if linked_data and has_context_link(call.request):
+        raise BadInput("context.link-and-body")
+    try:
+        member = take_context(item, linked_data, call.request)
+    except BadInput as error:
+        return error
+    return shared if shared is not None else await _context(call, member)
 
 
 def take_context(body: dict[str, Any], linked_data: bool, request: Request) -> ContextMember | None:

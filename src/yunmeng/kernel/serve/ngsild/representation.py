@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from yunmeng.kernel.base import BadInput
-from yunmeng.kernel.model import Context, Document, Representation, compact_entity
+from yunmeng.kernel.base import BadInput, now_us
+from yunmeng.kernel.model import Context, Document, Representation, alive, compact_entity
 from yunmeng.kernel.serve.grades import open_documents
 from yunmeng.kernel.serve.ngsild.negotiation import Media
 from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, names, options
@@ -23,6 +23,7 @@ _KNOWN = frozenset(
         *("temporalValues", "aggregatedValues", "update", "replace"),
     )
 )
+_EXPIRES = b'"expiresAt"'
 _LOCATION = "https://uri.etsi.org/ngsi-ld/location"
 
 decode_document = msgspec.json.Decoder(Document).decode
@@ -100,12 +101,18 @@ def _members(terms: Sequence[str], context: Context) -> frozenset[str]:
     return frozenset(term if term in _MEMBERS else context.expand(term) for term in terms)
 
 
+def living(body: bytes) -> Document | None:
+    """Returns what has not expired of a stored document, None when all of it has (§4.22)."""
+    document = decode_document(body)
+    return alive(document, now_us()) if _EXPIRES in body else document
+
+
 async def show(call: Call, bodies: Sequence[bytes], view: View) -> list[dict[str, Any]]:
     """Shows stored documents, without what lies above the principal's clearance.
 
     An entity of which ``attrs`` leaves nothing is left out (§5.7.1.4).
     """
-    documents = await open_documents(call, [decode_document(body) for body in bodies])
+    documents = await open_documents(call, [one for body in bodies if (one := living(body)) is not None])
     if view.attrs:
         documents = [document for document in documents if view.attrs & document.keys()]
     return [view.of(document) for document in documents]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from yunmeng.kernel.base import instant_us, now_us
 from yunmeng.kernel.keeper import FLUSH, evolution_tenant
-from yunmeng.kernel.model import Document, ScopeSelection, matches, matches_geo, matches_scopes
+from yunmeng.kernel.model import Document, ScopeSelection, is_expired, matches, matches_geo, matches_scopes
 from yunmeng.kernel.serve.grades import closed
 from yunmeng.kernel.serve.ngsild.evolution import SCOPE, instance_of, series_of
 from yunmeng.kernel.serve.ngsild.representation import View, decode_document
@@ -85,8 +85,12 @@ async def values(
     if not ids:
         return {}
     points = await call.services.history.points(query_of(call, ids, attributes, view, window, limit))
-    hidden = closed(call)
-    return series_of(point for point in points if point.attribute not in hidden)
+    hidden, now = closed(call), now_us()
+    return series_of(
+        point
+        for point in points
+        if point.attribute not in hidden and not (point.body and is_expired(point.body, now))
+    )
 
 
 def query_of(

@@ -36,7 +36,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, 
 
 def test_help_groups_every_command() -> None:
     told = run("--help", COLUMNS="120")
-    for heading in ("运行", "规划", "数据", "设置"):
+    for heading in ("运行", "规划", "数据", "信任", "设置"):
         assert heading in told
     from rich_click import rich_click
 
@@ -116,6 +116,8 @@ def test_without_a_node_commands_say_how_to_start_one(tmp_path: Path) -> None:
         ("entities", "query"),
         ("quarantine", "list"),
         ("jobs", "run", "plan.report"),
+        ("accounts", "list"),
+        ("accounts", "token", "list"),
     ):
         with refused("node.stopped"):
             run(*command, "--data", str(tmp_path / "none"))

@@ -3,6 +3,7 @@
 from yunmeng.kernel.trust.accounts import Account, Accounts
 from yunmeng.kernel.trust.audit import AuditLog
 from yunmeng.kernel.trust.audit_reader import AuditEvent, AuditReader
+from yunmeng.kernel.trust.deeds import account_deed, token_deed
 from yunmeng.kernel.trust.grants import SYSTEM
 from yunmeng.kernel.trust.merkle import leaf_hash, proves_consistency, proves_inclusion
 from yunmeng.kernel.trust.passwords import Cost
@@ -32,8 +33,10 @@ __all__ = [
     "Resource",
     "Session",
     "Token",
+    "account_deed",
     "leaf_hash",
     "proves_consistency",
     "proves_inclusion",
+    "token_deed",
     "verify",
 ]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunmeng.kernel.base import Conflict, Language, NotFound, Unauthenticated, now_us
 from yunmeng.kernel.trust.attempts import Attempts
-from yunmeng.kernel.trust.grants import HIGHEST_GRADE, SYSTEM, canonical, check_grant, check_name
+from yunmeng.kernel.trust.grants import HIGHEST_GRADE, SYSTEM, canonical, check_grant, check_name, inside
 from yunmeng.kernel.trust.passwords import Cost, Passwords, check_new_password, one_time_password
 from yunmeng.kernel.trust.policy import ADMINISTRATOR, ROLES
 from yunmeng.kernel.trust.principal import Principal
@@ -152,13 +152,30 @@ class Accounts:
         plain = check_name(name)
         check_new_password(password, plain)
         user = User(plain, "", roles, divisions, tenant, clearance, language, display, by != SYSTEM)
-        check_grant(by, _granted(user), self._roles)
-        async with self._changing:
-            if await self._find(plain):
-                raise Conflict("account.exists", name=plain)
-            user = replace(user, password=await self._passwords.hash(password), created_at=self._clock())
-            await self._put(user)
-        return _shown(user)
+        return await self._add(user, password, by)
+
+    async def invite(
+        self,
+        name: str,
+        *,
+        by: Principal,
+        roles: tuple[str, ...],
+        divisions: tuple[str, ...] = (),
+        tenant: str = "",
+        clearance: int = 1,
+        language: Language = "zh-CN",
+        display: str = "",
+    ) -> tuple[Account, str]:
+        """Makes an account, and returns it with a one-time password that is shown this once.
+
+        Raises:
+            BadInput: ``account.name``, ``account.role``, ``account.grade``, ``division.unknown``.
+            Forbidden: ``account.grant`` when it would get more than ``by`` has.
+            Conflict: ``account.exists``.
+        """
+        plain, password = check_name(name), one_time_password()
+        user = User(plain, "", roles, divisions, tenant, clearance, language, display, True, "fresh")
+        return await self._add(user, password, by), password
 
     async def update(
         self,
@@ -224,10 +241,17 @@ class Accounts:
             await self._store.drop(USERS, "", user.name)
             self._sessions.forget()
 
-    async def accounts(self, tenant: str | None = None) -> list[Account]:
-        """Returns the accounts (of one tenant), ordered by name."""
+    async def accounts(self, tenant: str | None = None, within: tuple[str, ...] = ()) -> list[Account]:
+        """Returns the accounts (of one tenant, reaching no further than some divisions), ordered by name."""
         users = [msgspec.json.decode(body, type=User) for body in await self._store.all(USERS, "")]
-        return [_shown(user) for user in users if tenant in (None, user.tenant)]
+        return [_shown(user) for user in users if _listed(_granted(user), tenant, within)]
+
+    async def account(self, name: str, tenant: str | None = None, within: tuple[str, ...] = ()) -> Account:
+        """Returns one of :meth:`accounts`. Raises ``NotFound("account.unknown")``."""
+        user = await self._user(canonical(name))
+        if not _listed(_granted(user), tenant, within):
+            raise NotFound("account.unknown", name=user.name)
+        return _shown(user)
 
     async def issue_token(
         self,
@@ -259,9 +283,9 @@ class Accounts:
         """Returns who a token stands for. Raises ``Unauthenticated`` ``token.wrong`` or ``token.expired``."""
         return await self._tokens.find(text)
 
-    async def tokens(self, tenant: str | None = None) -> list[Token]:
-        """Returns what is kept of the tokens (of one tenant)."""
-        return [token for token in await self._tokens.all() if tenant in (None, token.principal.tenant)]
+    async def tokens(self, tenant: str | None = None, within: tuple[str, ...] = ()) -> list[Token]:
+        """Returns what is kept of the tokens (of one tenant, reaching no further than some divisions)."""
+        return [token for token in await self._tokens.all() if _listed(token.principal, tenant, within)]
 
     async def revoke_token(self, id: str, *, by: Principal) -> None:
         """Ends a token at once.
@@ -272,6 +296,15 @@ class Accounts:
         """
         check_grant(by, (await self._tokens.get(id)).principal, self._roles)
         await self._tokens.revoke(id)
+
+    async def _add(self, user: User, password: str, by: Principal) -> Account:
+        check_grant(by, _granted(user), self._roles)
+        async with self._changing:
+            if await self._find(user.name):
+                raise Conflict("account.exists", name=user.name)
+            user = replace(user, password=await self._passwords.hash(password), created_at=self._clock())
+            await self._put(user)
+        return _shown(user)
 
     async def _checked(self, name: str, password: str) -> User:
         user = await self._find(name)
@@ -329,6 +362,10 @@ class Accounts:
 
 def _granted(user: User) -> Principal:
     return replace(user.principal, roles=user.roles)
+
+
+def _listed(one: Principal, tenant: str | None, within: tuple[str, ...]) -> bool:
+    return tenant in (None, one.tenant) and (not within or inside(within, one))
 
 
 def _is(user: User, by: Principal) -> bool:

@@ -58,12 +58,13 @@ def _beyond(by: Principal, to: Principal) -> Literal["", "role", "tenant", "divi
         return "role"
     if by.tenant and to.tenant != by.tenant:
         return "tenant"
-    if by.divisions and not _inside(by.divisions, to):
+    if by.divisions and not inside(by.divisions, to):
         return "division"
     return "clearance" if to.clearance > by.clearance else ""
 
 
-def _inside(own: tuple[str, ...], to: Principal) -> bool:
+def inside(own: tuple[str, ...], to: Principal) -> bool:
+    """Returns whether somebody reaches no further than these divisions."""
     # An administrator without divisions reaches the whole node.
     if not to.divisions and ADMINISTRATOR in to.roles:
         return False

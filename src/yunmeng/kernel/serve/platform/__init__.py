@@ -1,7 +1,7 @@
-"""The routes of the node itself: health, metrics, the API's description, the own context, sessions."""
+"""The routes of the node itself: health, metrics, the API described, the own context, sessions, accounts."""
 
 from yunmeng.kernel.serve.identity import SIGN_IN_PATH
-from yunmeng.kernel.serve.platform import health, openapi, session, vocabulary
+from yunmeng.kernel.serve.platform import accounts, health, openapi, session, vocabulary
 from yunmeng.kernel.serve.routes import Route
 
 PLATFORM_ROUTES: tuple[Route, ...] = (
@@ -15,6 +15,15 @@ PLATFORM_ROUTES: tuple[Route, ...] = (
     Route("GET", SIGN_IN_PATH, "session.read", session.current),
     Route("DELETE", SIGN_IN_PATH, "session.delete", session.sign_out),
     Route("POST", f"{SIGN_IN_PATH}/password", "account.password", session.change_password),
+    Route("GET", accounts.PATH, "account.read", accounts.list_accounts),
+    Route("POST", accounts.PATH, "account.write", accounts.create_account),
+    Route("GET", f"{accounts.PATH}/{{name}}", "account.read", accounts.get_account),
+    Route("PATCH", f"{accounts.PATH}/{{name}}", "account.write", accounts.update_account),
+    Route("DELETE", f"{accounts.PATH}/{{name}}", "account.write", accounts.remove_account),
+    Route("POST", f"{accounts.PATH}/{{name}}/password", "account.write", accounts.reset_password),
+    Route("GET", accounts.TOKENS_PATH, "account.read", accounts.list_tokens),
+    Route("POST", accounts.TOKENS_PATH, "account.write", accounts.issue_token),
+    Route("DELETE", f"{accounts.TOKENS_PATH}/{{id}}", "account.write", accounts.revoke_token),
 )
 
 __all__ = ["PLATFORM_ROUTES"]

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, Conflict, NotFound, check_urn, format_us, now_us
 from yunmeng.kernel.keeper import RecordPut
-from yunmeng.kernel.model import Context, parse_q, parse_scopes, parse_types
+from yunmeng.kernel.model import And, Context, parse_q, parse_scopes, parse_types
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import keep_records
@@ -85,7 +85,7 @@ async def list_(call: Call) -> Response:
     found = await _matches(call, need)
     sysattrs = "sysAttrs" in options(parameters) or flag(parameters, "sysAttrs")
     chosen = found[wanted.offset : wanted.offset + wanted.limit]
-    rows = [_row(one, context, sysattrs=sysattrs) for one in chosen]
+    rows = [describe_registration(one.registration, context, sysattrs=sysattrs) for one in chosen]
     return answer(rows, context, media, headers=_headers(call, wanted, found))
 
 
@@ -138,17 +138,17 @@ def read_need(parameters: Parameters, context: Context) -> Need:
     if not any(parameters.get(name) for name in _SELECTORS):
         raise BadInput("registration.selector")
     types = parameters.get("type")
-    if q := parameters.get("q"):
-        parse_q(q, context)
+    filters = [parse_q(parameters[name], context) for name in ("q", "csf") if parameters.get(name)]
     return Need(
         ids=frozenset(urns(parameters.get("id"))),
         pattern=pattern(parameters.get("idPattern")),
         types=leaves(parse_types(types, context)) if types else frozenset(),
         attributes=frozenset(expanded(names(parameters.get("attrs")), context)),
-        csf=parse_q(csf, context) if (csf := parameters.get("csf")) else None,
+        csf=And(tuple(filters)) if filters else None,
         geo=read_geo(parameters, context),
         scope=parse_scopes(scopes) if (scopes := parameters.get("scopeQ")) else None,
         time=_time(parameters),
+        strictly=True,
     )
 
 
@@ -167,12 +167,6 @@ async def _matches(call: Call, need: Need) -> Sequence[Match]:
         return found
     # without a temporal query only sources of current information are meant (§5.10.2.4)
     return [one for one in found if one.registration.observed is None and one.registration.managed is None]
-
-
-def _row(found: Match, context: Context, *, sysattrs: bool) -> dict[str, Any]:
-    row = describe_registration(found.registration, context, sysattrs=sysattrs)
-    row["information"] = [row["information"][place] for place in found.information]
-    return row
 
 
 def _headers(call: Call, wanted: Page, found: Sequence[Match]) -> dict[str, str]:

@@ -103,7 +103,7 @@ class Forwarder:
         if self._resting.get(registration.id, 0.0) > time.monotonic():
             return Answer(forward, 0, trouble="cooldown")
         answer = await self._within(forward, origin)
-        if answer.trouble in ("timeout", "unreachable") and registration.cooldown_s:
+        if registration.cooldown_s and (answer.trouble in ("timeout", "unreachable") or answer.status >= 500):
             self._resting[registration.id] = time.monotonic() + registration.cooldown_s
         return answer
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from yunmeng.kernel.model import (
     Condition,
+    Document,
     GeoCondition,
     ScopeSelection,
     TypeIs,
@@ -39,6 +40,8 @@ class Need:
     geo: GeoCondition | None = None
     scope: ScopeSelection | None = None
     time: TimeFrame | None = None
+    strictly: bool = False
+    """Whether a source must say where it is to lie in ``geo`` and ``scope``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,6 @@ class Match:
     ids: frozenset[str]
     types: frozenset[str]
     pattern: str
-    information: tuple[int, ...] = field(default=())
 
 
 def leaves(selection: TypeSelection | None) -> frozenset[str]:
@@ -72,21 +74,20 @@ def match(registration: Registration, need: Need) -> Match | None:
     if not _fits(registration, need):
         return None
     hits = [
-        (place, one, entities)
-        for place, one in enumerate(registration.information)
+        (one, entities)
+        for one in registration.information
         if (entities := _entities(one, need)) is not None and _has_attributes(one, need)
     ]
     if not hits:
         return None
-    selected = [entity for _, _, entities in hits for entity in entities]
-    whole = not all(entities for _, _, entities in hits)
+    selected = [entity for _, entities in hits for entity in entities]
+    whole = not all(entities for _, entities in hits)
     return Match(
         registration,
-        _narrowed(need, [one for _, one, _ in hits]),
+        _narrowed(need, [one for one, _ in hits]),
         need.ids if whole else _ids(need, selected),
         frozenset() if whole else frozenset(uri for entity in selected for uri in entity.types),
         "" if whole or len(selected) != 1 or selected[0].pattern is None else selected[0].pattern.pattern,
-        tuple(place for place, _, _ in hits),
     )
 
 
@@ -94,24 +95,33 @@ def _fits(registration: Registration, need: Need) -> bool:
     document = registration.properties
     return (
         (need.csf is None or matches(document, need.csf))
-        and (need.scope is None or "scope" not in document or matches_scopes(document, need.scope))
-        and _located(registration, need.geo)
+        and _scoped(document, need)
+        and _located(document, need)
         and _timed(registration, need.time)
     )
 
 
-def _located(registration: Registration, geo: GeoCondition | None) -> bool:
+def _scoped(document: Document, need: Need) -> bool:
+    if need.scope is None or "scope" not in document:
+        return need.scope is None or not need.strictly
+    return matches_scopes(document, need.scope)
+
+
+def _located(document: Document, need: Need) -> bool:
     """A source that does not say where its entities are may have them anywhere."""
-    if geo is None or geo.property not in registration.properties:
+    geo = need.geo
+    if geo is None or geo.property not in document:
+        return geo is None or not need.strictly
+    if matches_geo(document, geo):
         return True
-    return matches_geo(registration.properties, geo) or _may_hold(registration, geo)
+    # an area that is larger than the one asked for may hold entities in it
+    return geo.relation != "disjoint" and not need.strictly and _touches(document, geo)
 
 
-def _may_hold(registration: Registration, geo: GeoCondition) -> bool:
-    if geo.relation not in ("within", "intersects", "overlaps", "equals", "contains"):
-        return False
-    touching = GeoCondition("intersects", geo.geometry, geo.property)
-    return matches_geo(registration.properties, touching)
+def _touches(document: Document, geo: GeoCondition) -> bool:
+    if geo.relation == "near":
+        return geo.min_distance is not None
+    return matches_geo(document, GeoCondition("intersects", geo.geometry, geo.property))
 
 
 def _timed(registration: Registration, time: TimeFrame | None) -> bool:

@@ -36,6 +36,8 @@ _MEMBERS = frozenset(
         *("timesSent", "timesFailed", "lastSuccess", "lastFailure", *_GEOMETRIES, *_TEXTS),
     )
 )
+# members that a context source filter may ask about like properties of the source
+_ASKED = ("endpoint", "mode", "tenant", "refreshRate", *_TEXTS[:4])
 _DURATION = re.compile(r"P(?=.)(?:\d+[YMWD])*(?:T(?:\d+(?:\.\d+)?[HMS])+)?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{0,4000}")
@@ -136,7 +138,9 @@ async def work_out_registration(kept: Kept, tenant: str, contexts: ContextLibrar
     for name in _TEXTS:
         text_member(body, name, "")
     info = _context_source_info(body)
+    _check_duration(body, "refreshRate")
     management = as_object(body.get("management", {}), "management")
+    _check_duration(management, "cacheDuration")
     member: ContextMember | None = info.get("jsonldcontext")
     return Registration(
         id=kept.id,
@@ -258,6 +262,12 @@ def _context_source_info(body: Mapping[str, object]) -> dict[str, str]:
     return found
 
 
+def _check_duration(body: Mapping[str, object], name: str) -> None:
+    value = body.get(name)
+    if value is not None and not (isinstance(value, str) and _DURATION.fullmatch(value)):
+        raise _bad(name, value)
+
+
 def _milliseconds(management: Mapping[str, object], name: str, default: float) -> float:
     value = management.get(name)
     if value is None:
@@ -297,15 +307,12 @@ def _interval(body: Mapping[str, object], name: str) -> Interval | None:
 
 def _properties(body: Mapping[str, Any], names: Context) -> Document:
     """Returns the context source properties, the geometries and the scope as a document to be queried."""
-    rest = {name: value for name, value in body.items() if name not in _MEMBERS}
+    rest = {name: value for name, value in body.items() if name not in _MEMBERS or name in _ASKED}
     document = expand_fragment(rest, names) if rest else {}
     for name in _GEOMETRIES:
         if name in body:
             geometry = check_geometry(name, body[name])
             document[names.expand(name)] = [{"type": "GeoProperty", "value": geometry}]
-    refresh = body.get("refreshRate")
-    if refresh is not None and not (isinstance(refresh, str) and _DURATION.fullmatch(refresh)):
-        raise _bad("refreshRate", refresh)
     if "scope" in body:
         document["scope"] = list(_scopes(body))
     return document

@@ -1,8 +1,12 @@
 """The routes of NGSI-LD with context sources: their registrations, and operations shared with them."""
 
+from dataclasses import replace
+
 from yunmeng.kernel.serve.ngsild import NGSI_LD_ROUTES as LOCAL_ROUTES
 from yunmeng.kernel.serve.routes import Route
 from yunmeng.kernel.serve.sources import endpoints
+from yunmeng.kernel.serve.sources.consuming import distributed_read
+from yunmeng.kernel.serve.sources.writing import Share, distributed_write
 
 _REGISTRATION = f"{endpoints.PATH}/{{id}}"
 
@@ -14,4 +18,35 @@ SOURCE_ROUTES: tuple[Route, ...] = (
     Route("DELETE", _REGISTRATION, "source.write", endpoints.delete),
 )
 
-NGSI_LD_ROUTES: tuple[Route, ...] = (*LOCAL_ROUTES, *SOURCE_ROUTES)
+_ROOT = "/ngsi-ld/v1"
+_ENTITY = f"{_ROOT}/entities/{{id}}"
+
+_ATTRS = f"{_ENTITY}/attrs"
+_ATTRIBUTE = f"{_ATTRS}/{{attribute}}"
+
+_WRITES = {
+    ("POST", f"{_ROOT}/entities"): Share("createEntity"),
+    ("PUT", _ENTITY): Share("replaceEntity"),
+    ("PATCH", _ENTITY): Share("mergeEntity"),
+    ("DELETE", _ENTITY): Share("deleteEntity", body="none"),
+    ("POST", _ATTRS): Share("appendAttrs", answer="attributes"),
+    ("PATCH", _ATTRS): Share("updateEntity", answer="attributes"),
+    ("PATCH", _ATTRIBUTE): Share("updateAttrs", body="attribute", answer="attributes"),
+    ("PUT", _ATTRIBUTE): Share("replaceAttrs", body="attribute", answer="attributes"),
+    ("DELETE", _ATTRIBUTE): Share("deleteAttrs", body="none", answer="attributes"),
+}
+_READ = frozenset((_ENTITY, f"{_ROOT}/types", f"{_ROOT}/types/{{type}}", f"{_ROOT}/attributes"))
+_QUERY = frozenset((("GET", f"{_ROOT}/entities"), ("POST", f"{_ROOT}/entityOperations/query")))
+
+
+def distributed(route: Route) -> Route:
+    """Returns a route whose operation is shared with context sources, where the standard has it so."""
+    if (route.method, route.path) in _QUERY:
+        return replace(route, handler=distributed_read(route.handler, ordered=True))
+    if route.method == "GET" and route.path in _READ:
+        return replace(route, handler=distributed_read(route.handler))
+    share = _WRITES.get((route.method, route.path))
+    return replace(route, handler=distributed_write(route.handler, share)) if share else route
+
+
+NGSI_LD_ROUTES: tuple[Route, ...] = (*map(distributed, LOCAL_ROUTES), *SOURCE_ROUTES)

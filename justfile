@@ -22,7 +22,7 @@ docs:
 
 # the built pages of the console (needs Node)
 console:
-    cd console && npm ci && npm run build
+    cd console && npm install --no-save && npm run build
 
 # the lock files, without the address of any index
 lock:

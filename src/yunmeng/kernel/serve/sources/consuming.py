@@ -28,6 +28,7 @@ def distributed_read(handler: RouteHandler, *, ordered: bool = False) -> RouteHa
     ``ordered`` handlers refuse to sort what several brokers hold (§4.23).
     """
 
+    @wraps(handler)
     async def read(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
         if not registrations or flag(parameters_of(call.request), "local"):

@@ -51,7 +51,7 @@ CASES: list[tuple[str, dict[str, Any], int, str]] = [
             "json": meter(**{"@context": "http://127.0.0.1:9/none.jsonld"}),
             "headers": {"content-type": "application/ld+json"},
         },
-        503,
+        504,
         "context.unavailable",
     ),
     ("a tenant that cannot be", {"json": meter(), "headers": {"NGSILD-Tenant": "A B"}}, 400, "tenant.bad"),
@@ -77,7 +77,7 @@ async def test_bad_entities_are_refused_whole(
 async def test_a_context_that_does_not_answer_has_its_own_type(admin: httpx.AsyncClient) -> None:
     link = '<http://127.0.0.1:9/x>; rel="http://www.w3.org/ns/json-ld#context"'
     answer = await admin.get(f"{ENTITIES}?type=Meter", headers={"link": link})
-    assert answer.status_code == 503
+    assert answer.status_code == 504
     assert answer.json()["type"] == "https://uri.etsi.org/ngsi-ld/errors/LdContextNotAvailable"
 
 

@@ -113,7 +113,25 @@ def instances_of(change: Change) -> list[Instance]:
         for attribute in change.attributes
         if attribute not in MEMBERS
         for instance in _touched(change, attribute) or [{}]
-    ]
+    ] + _scope_of(change)
+
+
+def _scope_of(change: Change) -> list[Instance]:
+    """Returns the scope as an instance of a Property when the change sets or removes it (§4.5.6)."""
+    if "scope" not in change.attributes and not (change.kind == "created" and "scope" in change.after):
+        return []
+    scopes: list[str] = change.after.get("scope", [])
+    body: Document = {
+        "type": "Property",
+        "value": scopes[0] if len(scopes) == 1 else scopes,
+        "observedAt": change.at,
+        "createdAt": change.at,
+        "modifiedAt": change.at,
+    }
+    if not scopes:
+        body["deletedAt"] = change.at
+    one = _instance(change, "scope", body)
+    return [one if scopes else msgspec.structs.replace(one, deleted=True)]
 
 
 def _touched(change: Change, attribute: str) -> list[Document]:

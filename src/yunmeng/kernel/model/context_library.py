@@ -1,15 +1,15 @@
 """Where contexts come from: the core that ships inside, mapped files, hosted documents, the network."""
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from yunmeng.kernel.base import BadInput, Unavailable
+from yunmeng.kernel.base import BadInput, Unavailable, YunmengError, now_us
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import core_document, core_version
 from yunmeng.kernel.model.json_values import is_array, is_object
@@ -24,6 +24,12 @@ _MOST_DEPTH = 8
 _MOST_CONTEXTS = 1024
 
 
+class ContextUnavailable(Unavailable):
+    """A context that cannot be had from where it lies (LdContextNotAvailable, §6.3.2)."""
+
+    status: ClassVar[int] = 504
+
+
 class ContextLibrary:
     """Resolves @context members; whatever it has resolved once it answers from memory.
 
@@ -34,6 +40,9 @@ class ContextLibrary:
         self._files = {url: Path(file) for url, file in (files or {}).items()}
         self._timeout_s = timeout_s
         self._documents: dict[str, dict[str, Any]] = {}
+        self._since: dict[str, int] = {}
+        self._hits: Counter[str] = Counter()
+        self._used: dict[str, int] = {}
         self._contexts: OrderedDict[str | bytes, Context] = OrderedDict()
         self._client: AsyncClient | None = None
         self.core = Context((), ())
@@ -48,6 +57,7 @@ class ContextLibrary:
             member = context_link(link_header) if link_header else None
             if member is None:
                 return self.core
+        self._count(member)
         key = member if isinstance(member, str) else msgspec.json.encode(member)
         known = self._contexts.get(key)
         if known is not None:
@@ -57,6 +67,27 @@ class ContextLibrary:
         if len(self._contexts) > _MOST_CONTEXTS:
             self._contexts.popitem(last=False)
         return context
+
+    def _count(self, member: ContextMember) -> None:
+        for url in (member,) if isinstance(member, str) else member if is_array(member) else ():
+            if isinstance(url, str) and len(self._hits) < _MOST_CONTEXTS:
+                self._hits[url] += 1
+                self._used[url] = now_us()
+
+    def usage(self, url: str) -> tuple[int, int, int]:
+        """Returns since when a document is here, when it was used last (µs UTC, 0: never) and how often."""
+        return self._since.get(url, 0), self._used.get(url, 0), self._hits[url]
+
+    async def reload(self, url: str) -> None:
+        """Fetches a document anew; the one held stays when that fails. Raises like :meth:`resolve`."""
+        held = self._documents.pop(url, None)
+        try:
+            await self._fetch(url)
+        except YunmengError:
+            if held is not None:
+                self._documents[url] = held
+            raise
+        self._contexts.clear()
 
     def add(self, url: str, document: Mapping[str, Any]) -> None:
         """Hosts a document with an ``@context`` under a URL. Raises ``BadInput("context.invalid")``."""
@@ -132,6 +163,7 @@ class ContextLibrary:
         if "@context" not in document:
             raise BadInput("context.invalid", reason=f"no @context at {url}")
         self._documents[url] = document
+        self._since[url] = now_us()
         return document
 
     async def _download(self, url: str) -> bytes:
@@ -146,7 +178,7 @@ class ContextLibrary:
             return await _body(self._client, url)
         except (httpx.HTTPError, httpx.InvalidURL) as cause:
             reason = str(cause) or type(cause).__name__
-            raise Unavailable("context.unavailable", url=url, reason=reason) from cause
+            raise ContextUnavailable("context.unavailable", url=url, reason=reason) from cause
 
 
 async def _body(client: "AsyncClient", url: str) -> bytes:
@@ -157,7 +189,7 @@ async def _body(client: "AsyncClient", url: str) -> bytes:
         async for chunk in answer.aiter_bytes():
             body += chunk
             if len(body) > _MOST_BYTES:
-                raise Unavailable("context.unavailable", url=url, reason="larger than 1 MiB")
+                raise ContextUnavailable("context.unavailable", url=url, reason="larger than 1 MiB")
     return bytes(body)
 
 

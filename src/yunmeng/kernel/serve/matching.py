@@ -17,6 +17,7 @@ from yunmeng.kernel.model import (
     matches_scopes,
     matches_types,
 )
+from yunmeng.kernel.model.attribute_kinds import VALUE_MEMBERS
 from yunmeng.kernel.serve.watching import Selector, Watch
 from yunmeng.kernel.trust import Reach
 
@@ -189,6 +190,7 @@ def tell(
         pick=watch.pick,
         omit=watch.omit,
         lang=watch.lang,
+        dataset_ids=watch.dataset_ids,
     )
 
 
@@ -205,7 +207,14 @@ def _removed(change: Change, hidden: Collection[str]) -> dict[str, Any]:
         for uri in change.attributes
         if uri not in change.after and uri not in hidden and uri not in _MEMBERS
     ]
-    return {uri: [{"type": "Property", "value": _NULL}] for uri in gone}
+    return {uri: [_deleted(change, uri)] for uri in gone}
+
+
+def _deleted(change: Change, uri: str) -> dict[str, Any]:
+    """Returns what tells of an attribute that it is gone, in the kind that it had (§5.2.2)."""
+    kind = next((one["type"] for one in change.before.get(uri, ())), "Property")
+    value = {"@none": _NULL} if kind == "LanguageProperty" else _NULL
+    return {"type": kind, VALUE_MEMBERS[kind]: value}
 
 
 def notification(watch: Watch, id_: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

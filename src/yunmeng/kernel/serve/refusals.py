@@ -32,6 +32,8 @@ _ETSI_BY_KEY = {
     "json.malformed": "InvalidRequest",
     "json.deep": "InvalidRequest",
     "json.empty": "InvalidRequest",
+    "query.options": "InvalidRequest",
+    "query.unknown": "InvalidRequest",
     "context.unavailable": "LdContextNotAvailable",
     "query.too-many": "TooManyResults",
     "tenant.unknown": "NonexistentTenant",

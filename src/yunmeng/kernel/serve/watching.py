@@ -51,7 +51,7 @@ _MEMBERS = frozenset(
     (
         *("id", "type", "subscriptionName", "description", "entities", "notificationTrigger"),
         *("watchedAttributes", "timeInterval", "q", "geoQ", "scopeQ", "isActive", "notification"),
-        *("expiresAt", "throttling", "lang", "jsonldContext"),
+        *("expiresAt", "throttling", "lang", "jsonldContext", "datasetId"),
     )
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -137,6 +137,7 @@ class Watch:
     sysattrs: bool
     show_changes: bool
     lang: str
+    dataset_ids: frozenset[str] | None = None
 
 
 async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
@@ -150,6 +151,7 @@ async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
     _check_members(body)
     context = await contexts.resolve(kept.context)
     notification = as_object(body.get("notification"), "notification")
+    _check_notification(notification)
     expand = context.expand
     return Watch(
         id=kept.id,
@@ -175,7 +177,16 @@ async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
         sysattrs=_boolean(notification, "sysAttrs", default=False),
         show_changes=_boolean(notification, "showChanges", default=False),
         lang=text_member(body, "lang", ""),
+        dataset_ids=frozenset(_texts(body, "datasetId")) if "datasetId" in body else None,
     )
+
+
+def _check_notification(notification: Mapping[str, object]) -> None:
+    if set(_texts(notification, "pick")) & set(_texts(notification, "omit")):
+        raise BadInput("query.pick-and-omit")
+    simple = _format(notification) == "simplified"
+    if simple and _boolean(notification, "showChanges", default=False):
+        raise BadInput("subscription.changes")
 
 
 def _check_members(body: Mapping[str, object]) -> None:
@@ -317,8 +328,9 @@ def describe(
 
 
 def _add_status(notification: dict[str, Any], status: Status) -> None:
-    failed = status.last_failure > status.last_success
-    notification["status"] = "failed" if failed else "ok"
+    if status.last_notification or status.last_failure:
+        failed = status.last_failure > status.last_success
+        notification["status"] = "failed" if failed else "ok"
     notification["timesSent"], notification["timesFailed"] = status.times_sent, status.times_failed
     times = {
         "lastNotification": status.last_notification,

@@ -1,8 +1,7 @@
 """Hosting of JSON-LD contexts (ETSI GS CIM 009 §5.13, §6.29, §6.30)."""
 
 from hashlib import sha256
-from typing import Any, cast
-from urllib.parse import quote
+from typing import Any, Literal, cast
 
 import msgspec
 from starlette.responses import Response
@@ -10,15 +9,19 @@ from starlette.responses import Response
 from yunmeng.kernel.base import BadInput, NotFound, format_us, now_us
 from yunmeng.kernel.keeper.requests import RecordPut
 from yunmeng.kernel.model.contexts import ContextMember
+from yunmeng.kernel.model.core_context import core_version
 from yunmeng.kernel.serve.body import as_object, read_json
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.ngsild.hosted import CONTEXT_KIND, CONTEXTS
+from yunmeng.kernel.serve.ngsild.negotiation import accepted
 from yunmeng.kernel.serve.ngsild.parameters import flag
-from yunmeng.kernel.serve.replies import LD_JSON, Reply, empty_reply, encode_json, json_reply
+from yunmeng.kernel.serve.replies import Reply, empty_reply, encode_json, json_reply
 from yunmeng.kernel.serve.routes import Call
 
-__all__ = ["CONTEXTS", "add", "delete", "get", "list_"]
+Kind = Literal["Hosted", "ImplicitlyCreated"]
+
+__all__ = ["CONTEXTS", "add", "delete", "get", "host", "hosted_url", "list_"]
 
 
 async def add(call: Call) -> Response:
@@ -27,16 +30,28 @@ async def add(call: Call) -> Response:
     if "@context" not in body or not isinstance(body["@context"], (dict, list, str)):
         raise BadInput("context.missing")
     member = cast("ContextMember", body["@context"])
-    document = {"@context": member}
+    if isinstance(member, list) and not all(isinstance(item, (str, dict)) for item in member):
+        raise BadInput("context.missing")
     # resolving proves that it can be used before anybody relies on it
     await call.services.contexts.resolve(member)
-    id_ = (
-        f"urn:ngsi-ld:Context:{sha256(msgspec.json.encode(document, order='deterministic')).hexdigest()[:32]}"
-    )
-    record = {"id": id_, "createdAt": format_us(now_us()), "body": document}
+    id_ = await host(call, member, "Hosted")
+    return Reply(b"", 201, headers={"Location": f"{CONTEXTS}/{id_}"})
+
+
+async def host(call: Call, member: ContextMember, kind: Kind) -> str:
+    """Stores a context to serve; equal contexts are one. Returns its id."""
+    document = {"@context": member}
+    digest = sha256(msgspec.json.encode(document, order="deterministic")).hexdigest()
+    id_ = f"{kind.lower()}-{digest[:32]}"
+    record = {"id": id_, "createdAt": format_us(now_us()), "body": document, "kind": kind}
     put = RecordPut(CONTEXT_KIND, call.tenant, id_, encode_json(record))
     await keep_records(call.services.bus, call.principal, [put])
-    return Reply(b"", 201, headers={"Location": f"{CONTEXTS}/{quote(id_)}"})
+    return id_
+
+
+def hosted_url(call: Call, id_: str) -> str:
+    """Returns under which URL this node serves a context, as the caller addresses the node."""
+    return f"{call.request.url.scheme}://{call.request.url.netloc}{CONTEXTS}/{id_}"
 
 
 async def list_(call: Call) -> Response:
@@ -45,12 +60,11 @@ async def list_(call: Call) -> Response:
     if kind not in ("", "Hosted", "Cached", "ImplicitlyCreated"):
         raise BadInput("query.value", name="kind", value=kind)
     details = flag(parameters_of(call.request), "details")
-    rows: list[dict[str, Any]] = []
-    if kind in ("", "Hosted"):
-        records = await call.services.state.records(CONTEXT_KIND, call.tenant)
-        rows.extend(_row(call, msgspec.json.decode(record.body)) for record in records)
-    if kind in ("", "Cached"):
-        rows.extend({"URL": url, "localId": url, "kind": "Cached"} for url in call.services.contexts.urls())
+    records = await call.services.state.records(CONTEXT_KIND, call.tenant)
+    rows = [_row(call, msgspec.json.decode(record.body)) for record in records]
+    own = {row["URL"] for row in rows}
+    rows.extend(_cached(call, url) for url in call.services.contexts.urls() if url not in own)
+    rows = [row for row in rows if kind in ("", row["kind"])]
     return json_reply(rows if details else [row["URL"] for row in rows])
 
 
@@ -61,30 +75,59 @@ async def get(call: Call) -> Response:
     record = await call.services.state.record(CONTEXT_KIND, call.tenant, id_)
     if record is not None:
         held = msgspec.json.decode(record.body)
-        return json_reply(_row(call, held)) if details else Reply(encode_json(held["body"]), 200, LD_JSON)
+        return json_reply(_row(call, held)) if details else _served(call, held["body"])
     document = call.services.contexts.document(id_)
     if document is None:
         raise NotFound("context.absent", id=id_)
     if details:
-        return json_reply({"URL": id_, "localId": id_, "kind": "Cached"})
-    return Reply(encode_json(document), 200, LD_JSON)
+        return json_reply(_cached(call, id_))
+    return _served(call, document)
+
+
+def _served(call: Call, document: dict[str, Any]) -> Reply:
+    return Reply(encode_json(document), 200, accepted(call.request))
 
 
 async def delete(call: Call) -> Response:
-    """Drops a hosted context, or forgets one fetched from elsewhere (§5.13.5)."""
+    """Drops a hosted context, or forgets one fetched from elsewhere; ``reload`` fetches it anew (§5.13.5)."""
     id_: str = call.request.path_params["id"]
-    if await call.services.state.record(CONTEXT_KIND, call.tenant, id_) is not None:
+    library = call.services.contexts
+    hosted = await call.services.state.record(CONTEXT_KIND, call.tenant, id_) is not None
+    if flag(parameters_of(call.request), "reload"):
+        if hosted or library.document(id_) is None:
+            raise BadInput("context.no-reload", id=id_)
+        if core_version(id_) is None:
+            await library.reload(id_)
+    elif hosted:
         await keep_records(call.services.bus, call.principal, drops=[(CONTEXT_KIND, call.tenant, id_)])
-    elif not call.services.contexts.forget(id_):
+        library.forget(hosted_url(call, id_))
+    elif core_version(id_) is not None:
+        raise BadInput("context.core", id=id_)
+    elif not library.forget(id_):
         raise NotFound("context.absent", id=id_)
     return empty_reply()
 
 
 def _row(call: Call, held: dict[str, Any]) -> dict[str, Any]:
-    base = f"{call.request.url.scheme}://{call.request.url.netloc}"
-    return {
-        "URL": f"{base}{CONTEXTS}/{quote(held['id'])}",
+    url = hosted_url(call, held["id"])
+    _, used, hits = call.services.contexts.usage(url)
+    row = {
+        "URL": url,
         "localId": held["id"],
-        "kind": "Hosted",
+        "kind": held.get("kind", "Hosted"),
         "createdAt": held["createdAt"],
+        "numberOfHits": hits,
     }
+    return {**row, "lastUsage": format_us(used)} if used else row
+
+
+def _cached(call: Call, url: str) -> dict[str, Any]:
+    since, used, hits = call.services.contexts.usage(url)
+    row = {
+        "URL": url,
+        "localId": url,
+        "kind": "Cached",
+        "createdAt": format_us(since or now_us()),
+        "numberOfHits": hits,
+    }
+    return {**row, "lastUsage": format_us(used)} if used else row

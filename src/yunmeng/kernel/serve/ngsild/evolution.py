@@ -161,5 +161,10 @@ def show_aggregates(
             view.context.compact(row.attribute),
             {"type": "Property", **{method: [] for method in aggregation.methods}},
         )
-        attribute[row.method].append([row.value, format_us(row.start), format_us(row.end)])
+        attribute[row.method].append([row.value, _brief(row.start), _brief(row.end)])
     return shown
+
+
+def _brief(us: int) -> str:
+    """Writes a moment without a fraction that says nothing."""
+    return format_us(us).replace(".000Z", "Z")

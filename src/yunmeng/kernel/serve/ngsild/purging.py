@@ -7,14 +7,13 @@ from typing import Any
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput
-from yunmeng.kernel.model import Condition, Delete, DeleteAttribute, Document, Operation, Outcome
-from yunmeng.kernel.serve.grades import paths_of
+from yunmeng.kernel.model import Delete, DeleteAttribute, Document, Operation, Outcome
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import write
 from yunmeng.kernel.serve.ngsild.batch import mixed, sort
 from yunmeng.kernel.serve.ngsild.negotiation import request_context
-from yunmeng.kernel.serve.ngsild.parameters import Page, Parameters, expanded, flag, names
-from yunmeng.kernel.serve.ngsild.querying import read_query
+from yunmeng.kernel.serve.ngsild.parameters import Page, expanded, names
+from yunmeng.kernel.serve.ngsild.querying import check_width, read_query
 from yunmeng.kernel.serve.ngsild.representation import decode_document
 from yunmeng.kernel.serve.replies import empty_reply
 from yunmeng.kernel.serve.routes import Call
@@ -22,7 +21,6 @@ from yunmeng.kernel.store import EntityQuery
 
 _CHUNK = 500
 _MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"))
-_SYSTEM = frozenset(("createdAt", "modifiedAt", "deletedAt", "expiresAt", "observedAt"))
 
 
 async def purge(call: Call) -> Response:
@@ -36,21 +34,9 @@ async def purge(call: Call) -> Response:
     if any("{" in parameters.get(name, "") for name in ("q", "pick", "omit", "keep", "drop", "attrs")):
         raise BadInput("purge.linked")
     asked = read_query(call, parameters, context, Page(_CHUNK, 0, count=False))
-    _wide_enough(parameters, asked)
+    check_width(call, parameters, context)
     done, refused = await _erase(call, asked, _eraser(keep, drop))
     return mixed(done, refused) or empty_reply()
-
-
-def _wide_enough(parameters: Parameters, asked: EntityQuery) -> None:
-    """Refuses what would take too much: ids alone choose nothing here (§5.6.21.4)."""
-    attributes = [name for name in names(parameters.get("attrs")) if name not in _SYSTEM]
-    chosen = asked.types is not None or asked.geo is not None or bool(attributes)
-    if not chosen and not flag(parameters, "local") and not _asks_more(asked.conditions):
-        raise BadInput("purge.wide")
-
-
-def _asks_more(condition: Condition | None) -> bool:
-    return any(path not in _SYSTEM for path in paths_of(condition))
 
 
 def _eraser(keep: frozenset[str], drop: frozenset[str]) -> Callable[[Document], Iterable[Operation]]:

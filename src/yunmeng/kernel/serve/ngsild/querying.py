@@ -10,7 +10,7 @@ from starlette.responses import Response
 from yunmeng.kernel.base import BadInput, NotFound
 from yunmeng.kernel.model import Context, parse_geo, parse_q, parse_scopes, parse_types
 from yunmeng.kernel.serve.body import as_object
-from yunmeng.kernel.serve.grades import refuse_graded
+from yunmeng.kernel.serve.grades import paths_of, refuse_graded
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.parameters import (
@@ -30,6 +30,7 @@ from yunmeng.kernel.store import EntityPage, EntityQuery
 
 _GEO = ("georel", "geometry", "coordinates", "geoproperty")
 _SELECTORS = ("type", "id", "idPattern", "attrs", "pick", "q", "scopeQ", "georel")
+_SYSTEM = frozenset(("createdAt", "modifiedAt", "deletedAt", "expiresAt", "observedAt"))
 _NO_ATTRIBUTES = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
 
 
@@ -96,6 +97,21 @@ def read_query(call: Call, parameters: Parameters, context: Context, wanted: Pag
     )
     refuse_graded(call, asked)
     return asked
+
+
+def check_width(call: Call, parameters: Parameters, context: Context) -> None:
+    """Refuses what would take too much: ids alone choose nothing here (§5.6.21.4, §5.7.4.4).
+
+    Raises:
+        BadInput: ``query.wide``.
+    """
+    attributes = [name for name in names(parameters.get("attrs")) if name not in _SYSTEM]
+    chosen = bool(parameters.get("type") or parameters.get("georel") or attributes)
+    if chosen or flag(parameters, "local"):
+        return
+    asked = parse_q(q, context) if (q := parameters.get("q")) else None
+    if not any(path not in _SYSTEM for path in paths_of(asked)):
+        raise BadInput("query.wide")
 
 
 def attribute_names(parameters: Parameters) -> tuple[str, ...]:
@@ -183,4 +199,5 @@ def paging(call: Call, wanted: Page, *, more: bool) -> dict[str, str]:
 def _page_link(call: Call, limit: int, offset: int, relation: str) -> str:
     kept = [(n, v) for n, v in parameters_of(call.request).multi_items() if n not in ("limit", "offset")]
     address = urlencode([*kept, ("limit", limit), ("offset", offset)], quote_via=quote)
-    return f'<{call.request.url.path}?{address}>; rel="{relation}"'
+    path = call.request.url.path.rstrip("/")
+    return f'<{path}?{address}>;rel="{relation}";type="application/ld+json"'

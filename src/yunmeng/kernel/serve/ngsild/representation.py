@@ -73,6 +73,8 @@ def read_view(parameters: Parameters, context: Context, media: Media) -> View:
     pick, omit = names(parameters.get("pick")), names(parameters.get("omit"))
     if set(pick) & set(omit):
         raise BadInput("query.pick-and-omit")
+    if (pick or omit) and parameters.get("attrs"):
+        raise BadInput("query.attrs-and-pick")
     datasets = parameters.get("datasetId")
     geometry = parameters.get("geometryProperty")
     return View(

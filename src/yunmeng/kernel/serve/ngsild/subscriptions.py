@@ -12,8 +12,9 @@ from yunmeng.kernel.base import BadInput, Conflict, NotFound, check_urn, format_
 from yunmeng.kernel.keeper import RecordPut
 from yunmeng.kernel.model import ContextMember
 from yunmeng.kernel.serve.body import as_object
-from yunmeng.kernel.serve.heading import parameters_of
+from yunmeng.kernel.serve.heading import header, parameters_of
 from yunmeng.kernel.serve.keeping import keep_records
+from yunmeng.kernel.serve.ngsild.contexts import host, hosted_url
 from yunmeng.kernel.serve.ngsild.entities import path_id, same_id
 from yunmeng.kernel.serve.ngsild.hosted import learn, own_urls
 from yunmeng.kernel.serve.ngsild.negotiation import (
@@ -49,9 +50,12 @@ async def create(call: Call) -> Response:
     """Creates a subscription (§5.8.1)."""
     payload = await read_payload(call)
     body = as_object(payload.value, "subscription")
-    id_ = check_urn(body.pop("id", None) or f"urn:ngsi-ld:Subscription:{uuid4()}")
+    id_ = check_urn(body.pop("id", f"urn:ngsi-ld:Subscription:{uuid4()}"))
     at = format_us(now_us())
     member = payload.context.member
+    if not payload.context.link and "jsonldContext" not in body:
+        # notifications need one URL for what is several here (§5.8.1.4)
+        body["jsonldContext"] = hosted_url(call, await host(call, member, "ImplicitlyCreated"))
     kept = Kept(id_, body, member, call.principal, at, at, await _hosted(call, member, body))
     watch = await work_out(kept, call.tenant, call.services.contexts)
     _refuse_past(watch)
@@ -80,7 +84,18 @@ async def list_(call: Call) -> Response:
 async def retrieve(call: Call) -> Response:
     """Retrieves a subscription (§5.8.3)."""
     media, context = accepted(call.request), await request_context(call)
-    return answer(await _shown(call, await _load(call), context), context, media)
+    shown = await _shown(call, await _load(call), context)
+    return answer(shown, context, media, headers=_preference(call))
+
+
+def _preference(call: Call) -> dict[str, str]:
+    """Says that a wish for an earlier version was heard; subscriptions look alike in all (§6.3.6)."""
+    for wish in (header(call.request, b"prefer") or "").split(","):
+        name, _, value = wish.partition(";")[0].partition("=")
+        if name.strip().lower() == "ngsi-ld":
+            version = value.strip().strip('"')
+            return {"Preference-Applied": f"ngsi-ld={version}"}
+    return {}
 
 
 async def update(call: Call) -> Response:

@@ -15,7 +15,7 @@ from yunmeng.kernel.serve.ngsild.entities import path_id
 from yunmeng.kernel.serve.ngsild.evolution import HEAD, show_aggregates, show_values
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.parameters import Page, Parameters, options, page
-from yunmeng.kernel.serve.ngsild.querying import body_parameters, paging, read_query
+from yunmeng.kernel.serve.ngsild.querying import body_parameters, check_width, paging, read_query
 from yunmeng.kernel.serve.ngsild.representation import View, read_view
 from yunmeng.kernel.serve.ngsild.temporal_parameters import (
     Aggregation,
@@ -81,6 +81,8 @@ async def retrieve(call: Call) -> Response:
         raise await absent(call, id_)
     await settle(call, [document])
     series = await _series(call, [document], asked)
+    if not series.get(id_) and asked.view.attrs:
+        raise NotFound("entity.no-attributes", id=id_)
     if not series.get(id_) and not await _evolved(call, id_):
         raise NotFound("entity.absent", id=id_)
     shown, headers = await _show(call, [Found(document, series.get(id_, {}))], asked)
@@ -118,6 +120,7 @@ async def _query(call: Call, parameters: Parameters, context: Context) -> Respon
     wanted = page(parameters)
     asked = _read(call, parameters, context, needed=True)
     descending = _ordering(parameters)
+    check_width(call, parameters, context)
     found, more, count = await _select(call, read_query(call, parameters, context, wanted), asked, wanted)
     if not found and call.tenant and not await tenant_exists(call):
         raise NotFound("tenant.unknown", tenant=call.tenant)

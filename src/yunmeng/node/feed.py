@@ -38,9 +38,10 @@ class Feed:
         self._terms = {swarm.fleet.type: _terms(library.type(swarm.fleet.type)) for swarm in self._swarms}
 
     async def provision(self) -> None:
-        """Makes the facilities."""
+        """Makes the facilities, each with a value of this moment."""
         bodies = [body for swarm in self._swarms for body in swarm.bodies()]
         await upsert(self._bus, await upserts(bodies))
+        await self._all(now_us())
 
     async def run(self) -> None:
         """Publishes for ever; on a first start the last day is filled in beside."""
@@ -53,9 +54,13 @@ class Feed:
         now = now_us()
         times = range(now - _PAST_H * _HOUR_US, now, _STEP_US)
         for at in times:
-            await asyncio.gather(
-                *(self._publish(batch) for swarm in self._swarms for batch in self._batches(swarm, at))
-            )
+            await self._all(at)
+
+    async def _all(self, at: int) -> None:
+        """Publishes what every facility observes at one moment."""
+        await asyncio.gather(
+            *(self._publish(batch) for swarm in self._swarms for batch in self._batches(swarm, at))
+        )
 
     async def _live(self, swarm: Swarm) -> None:
         """A fleet reports in slices, so that the traffic is even."""

@@ -19,6 +19,7 @@ from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.matching import Watches, fulfils, headers_of, notification, tell, triggered, within
 from yunmeng.kernel.serve.ngsild.hosted import learn
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.sources.telling import SourceTeller
 from yunmeng.kernel.serve.watching import (
     SUBSCRIPTION,
     SUBSCRIPTION_STATUS,
@@ -73,6 +74,8 @@ class Notifier:
         self._lanes = Lanes(Reports(self._address, self._on_delivered, self._on_failed, self._on_lost))
         self._consumer: Consumer | None = None
         self._acked = 0
+        self._reading = 0
+        self._sources = SourceTeller(services, self._tell_of_sources)
 
     @property
     def waiting(self) -> int:
@@ -100,6 +103,7 @@ class Notifier:
                     parked=True,
                 )
             )
+        await self._sources.start()
         self._consumer = await self._services.bus.consumer("CHG", "notifier")
 
     async def run(self) -> None:
@@ -141,7 +145,11 @@ class Notifier:
         elif kind == "observed" and len(self._watches):
             await self._read_observed(message)
         elif kind == "record":
-            await self._read_note(_note(message.data))
+            self._reading = message.position
+            note = _note(message.data)
+            await self._read_note(note)
+            await self._sources.note(note)
+            self._reading = 0
 
     async def _read_note(self, note: RecordNote) -> None:
         if note.kind != SUBSCRIPTION:
@@ -238,9 +246,11 @@ class Notifier:
             return
         for start in range(0, len(rows), _MOST_PER_NOTIFICATION):
             part = rows[start : start + _MOST_PER_NOTIFICATION]
-            body = notification(watch, f"urn:ngsi-ld:Notification:{uuid4()}", part)
-            done = self._progress.share(position) if position else _nothing
-            self._lanes.add(Post(watch.tenant, watch.id, _encode(body), time.time(), done))
+            self._send(watch, notification(watch, f"urn:ngsi-ld:Notification:{uuid4()}", part), position)
+
+    def _send(self, watch: Watch, body: dict[str, object], position: int) -> None:
+        done = self._progress.share(position) if position else _nothing
+        self._lanes.add(Post(watch.tenant, watch.id, _encode(body), time.time(), done))
         status = self._status(watch.tenant, watch.id)
         status.last_notification = format_us(now_us())
         self._changed.add((watch.tenant, watch.id))
@@ -257,8 +267,16 @@ class Notifier:
     def _status(self, tenant: str, id_: str) -> Status:
         return self._statuses.setdefault((tenant, id_), Status())
 
+    def _find(self, post: Post) -> Watch | None:
+        found = self._watches.find(post.tenant, post.subscription)
+        return found or self._sources.find(post.tenant, post.subscription)
+
+    def _tell_of_sources(self, watch: Watch, body: dict[str, object]) -> None:
+        if self._may_notify(watch):
+            self._send(watch, body, self._reading)
+
     def _address(self, post: Post) -> Address | None:
-        watch = self._watches.find(post.tenant, post.subscription)
+        watch = self._find(post)
         return Address(watch.endpoint, headers_of(watch)) if watch is not None else None
 
     def _on_delivered(self, post: Post) -> None:
@@ -274,13 +292,13 @@ class Notifier:
         self._changed.add((post.tenant, post.subscription))
 
     def _on_lost(self, post: Post) -> None:
-        if self._watches.find(post.tenant, post.subscription) is not None:
+        if self._find(post) is not None:
             self._status(post.tenant, post.subscription).dropped += 1
             _log.error("a notification of %s was given up", post.subscription)
         self._finish(post)
 
     def _finish(self, post: Post) -> None:
-        if self._watches.find(post.tenant, post.subscription) is not None:
+        if self._find(post) is not None:
             self._changed.add((post.tenant, post.subscription))
         if post.parked:
             self._arrived.append((PARKED, post.tenant, post.key))
@@ -326,6 +344,7 @@ class Notifier:
         while True:
             await asyncio.sleep(_FLUSH_S)
             now = time.monotonic()
+            self._sources.tick()
             for watch in self._watches:
                 if (
                     watch.interval_s

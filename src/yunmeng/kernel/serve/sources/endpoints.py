@@ -1,6 +1,7 @@
 """Context source registrations (ETSI GS CIM 009 §5.9, §5.10, §6.8, §6.9)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, Conflict, NotFound, check_urn, format_us, now_us
 from yunmeng.kernel.keeper import RecordPut
-from yunmeng.kernel.model import And, Context, parse_q, parse_scopes, parse_types
+from yunmeng.kernel.model import And, Condition, Context, parse_q, parse_scopes, parse_types
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import keep_records
@@ -137,18 +138,25 @@ def read_need(parameters: Parameters, context: Context) -> Need:
     """
     if not any(parameters.get(name) for name in _SELECTORS):
         raise BadInput("registration.selector")
-    types = parameters.get("type")
+    return replace(read_selection(parameters, context), csf=_filter(parameters, context), strictly=True)
+
+
+def _filter(parameters: Parameters, context: Context) -> Condition | None:
     filters = [parse_q(parameters[name], context) for name in ("q", "csf") if parameters.get(name)]
+    return And(tuple(filters)) if filters else None
+
+
+def read_selection(parameters: Parameters, context: Context) -> Need:
+    """Reads which entities a request selects."""
+    types = parameters.get("type")
     return Need(
         ids=frozenset(urns(parameters.get("id"))),
         pattern=pattern(parameters.get("idPattern")),
         types=leaves(parse_types(types, context)) if types else frozenset(),
         attributes=frozenset(expanded(names(parameters.get("attrs")), context)),
-        csf=And(tuple(filters)) if filters else None,
         geo=read_geo(parameters, context),
         scope=parse_scopes(scopes) if (scopes := parameters.get("scopeQ")) else None,
         time=_time(parameters),
-        strictly=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Who carries out which part of a write: this node, or the sources that hold it (ETSI GS CIM 009 §4.3.6, §5.6)."""
+"""Who carries out which part of a write: this node, or the sources that hold it (§4.3.6, §5.6)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The parts of the sources, and what is left to this node: attributes that it leaves out, or nothing at all."""
+    """The parts of the sources; this node leaves out what is ``taken``, and does nothing unless ``local``."""
 
     parts: tuple[Part, ...]
     taken: frozenset[str]

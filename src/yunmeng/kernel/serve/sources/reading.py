@@ -267,7 +267,7 @@ def _own_part(
 
 
 def within(document: Document, reach: Reach, home: str) -> bool:
-    """Tells whether a source's entity lies in the divisions that the caller may see; ``home`` is this node's."""
+    """Tells whether the caller may see an entity's division, which is ``home`` when it has none."""
     if reach.prefixes is None:
         return True
     codes = [str(instance.get("value", "")) for instance in document.get(DIVISION, ())] or [home]

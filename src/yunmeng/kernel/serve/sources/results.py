@@ -1,5 +1,7 @@
 """What became of the parts of a write, and the one answer that they make (§5.2.16 to §5.2.18, §6.3.17)."""
 
+# ruff: noqa: N818 (callers read better as `raise NoAnswer(...)`)
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from yunmeng.kernel.serve.ngsild import NGSI_LD_ROUTES as LOCAL_ROUTES
 from yunmeng.kernel.serve.routes import Route
-from yunmeng.kernel.serve.sources import endpoints
+from yunmeng.kernel.serve.sources import endpoints, subscribing
+from yunmeng.kernel.serve.sources.batching import distributed_batch, distributed_purge
 from yunmeng.kernel.serve.sources.consuming import distributed_read
 from yunmeng.kernel.serve.sources.writing import Share, distributed_write
 
+_SUBSCRIPTION = f"{subscribing.PATH}/{{id}}"
 _REGISTRATION = f"{endpoints.PATH}/{{id}}"
 
 SOURCE_ROUTES: tuple[Route, ...] = (
@@ -16,6 +18,11 @@ SOURCE_ROUTES: tuple[Route, ...] = (
     Route("GET", _REGISTRATION, "source.read", endpoints.retrieve),
     Route("PATCH", _REGISTRATION, "source.write", endpoints.update),
     Route("DELETE", _REGISTRATION, "source.write", endpoints.delete),
+    Route("POST", subscribing.PATH, "subscription.write", subscribing.create),
+    Route("GET", subscribing.PATH, "subscription.read", subscribing.list_),
+    Route("GET", _SUBSCRIPTION, "subscription.read", subscribing.retrieve),
+    Route("PATCH", _SUBSCRIPTION, "subscription.write", subscribing.update),
+    Route("DELETE", _SUBSCRIPTION, "subscription.write", subscribing.delete),
 )
 
 _ROOT = "/ngsi-ld/v1"
@@ -35,6 +42,10 @@ _WRITES = {
     ("PUT", _ATTRIBUTE): Share("replaceAttrs", body="attribute", answer="attributes"),
     ("DELETE", _ATTRIBUTE): Share("deleteAttrs", body="none", answer="attributes"),
 }
+_BATCH = {
+    f"{_ROOT}/entityOperations/{name}": f"{name}Batch"
+    for name in ("create", "upsert", "update", "merge", "delete")
+}
 _READ = frozenset((_ENTITY, f"{_ROOT}/types", f"{_ROOT}/types/{{type}}", f"{_ROOT}/attributes"))
 _QUERY = frozenset((("GET", f"{_ROOT}/entities"), ("POST", f"{_ROOT}/entityOperations/query")))
 
@@ -45,6 +56,10 @@ def distributed(route: Route) -> Route:
         return replace(route, handler=distributed_read(route.handler, ordered=True))
     if route.method == "GET" and route.path in _READ:
         return replace(route, handler=distributed_read(route.handler))
+    if route.path in _BATCH:
+        return replace(route, handler=distributed_batch(route.handler, _BATCH[route.path]))
+    if (route.method, route.path) == ("DELETE", f"{_ROOT}/entities"):
+        return replace(route, handler=distributed_purge(route.handler))
     share = _WRITES.get((route.method, route.path))
     return replace(route, handler=distributed_write(route.handler, share)) if share else route
 

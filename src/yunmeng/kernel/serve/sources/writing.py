@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
@@ -66,6 +67,7 @@ class Order:
 def distributed_write(handler: RouteHandler, share: Share) -> RouteHandler:
     """Returns a handler that shares the write with sources; as it was while no source is registered."""
 
+    @wraps(handler)
     async def write(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
         if not registrations or flag(parameters_of(call.request), "local"):
@@ -82,7 +84,7 @@ async def _write(
     made = plan(
         registrations, order.need, frozenset((share.operation,)), whole=share.operation == "deleteEntity"
     )
-    made = _without_loops(call, made)
+    made = without_loops(call, made)
     if not made.parts:
         return await handler(call)
     results, response = await carry_out(call, handler, share, order, made)
@@ -107,24 +109,26 @@ async def _order(call: Call, share: Share) -> Order:
     elif body is not None:
         entity = as_object(body, "entity")
         names = {context.expand(name): name for name in entity if name not in MEMBERS}
-        types = _types(entity.get("type", entity.get("@type")), context)
+        types = types_of(entity.get("type", entity.get("@type")), context)
     id_ = str(path.get("id") or cast("dict[str, Any]", body or {}).get("id", ""))
     if not types:
-        types = await _known_types(call, id_)
+        types = await known_types(call, id_)
     return Order(id_, context, names, body, Need(frozenset((id_,)), types=types, attributes=frozenset(names)))
 
 
-def _types(value: object, context: Context) -> frozenset[str]:
+def types_of(value: object, context: Context) -> frozenset[str]:
+    """Returns the types that a body names, by URI."""
     items = cast("list[object]", value) if isinstance(value, list) else [value]
     return frozenset(context.expand(item) for item in items if isinstance(item, str))
 
 
-async def _known_types(call: Call, id_: str) -> frozenset[str]:
+async def known_types(call: Call, id_: str) -> frozenset[str]:
+    """Returns the types of an entity as this node knows it, none when it does not."""
     body = await call.services.state.get(Reach(call.tenant), id_)
     return frozenset(_document(body)["type"]) if body is not None else frozenset()
 
 
-def _without_loops(call: Call, made: Plan) -> Plan:
+def without_loops(call: Call, made: Plan) -> Plan:
     """Leaves out sources that may as well stay silent and would bring the request back (§6.3.18)."""
     origin = origin_of(call)
     parts = [p for p in made.parts if p.registration.proxied or not origin.loops(p.registration)]

@@ -220,3 +220,22 @@ async def _until(reached) -> None:
     async with asyncio.timeout(20):
         while not reached():
             await asyncio.sleep(0.005)
+
+
+async def test_a_stream_keeps_its_life_over_restarts_and_has_another_once_it_was_lost(
+    nats_engine, tmp_path: Path
+) -> None:
+    bus = await nats_engine.open()
+    await _publish_keys(bus, 5, {})
+    before = await bus.extent("OBS")
+    await nats_engine.kill()
+    again = await nats_engine.open()
+    assert await again.extent("OBS") == before
+    other = NatsServer(tmp_path / "other")
+    await other.start()
+    anew = await NatsBus.connect(other.url, other.token)
+    found = await anew.extent("OBS")
+    await anew.close()
+    await other.stop()
+    assert found.last == 0
+    assert found.life != before.life

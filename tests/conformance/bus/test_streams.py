@@ -29,6 +29,23 @@ async def test_each_stream_counts_for_itself(bus: Bus) -> None:
     assert await bus.publish("obs._.a", b"", GATEWAY) == 2
 
 
+async def test_a_stream_tells_how_far_it_has_come(bus: Bus) -> None:
+    assert (await bus.extent("OBS")).last == 0
+    for _ in range(3):
+        await bus.publish(SUBJECT, b"", GATEWAY, key="same")
+        await bus.publish(SUBJECT, b"", GATEWAY)
+    assert (await bus.extent("OBS")).last == 4
+    assert (await bus.extent("AUD")).last == 0
+
+
+async def test_dropped_messages_still_count(bus: Bus) -> None:
+    position = 0
+    for _ in range(12):
+        position = await bus.publish("alr.x", bytes(64 * 1024), GATEWAY)
+    assert len(await bus.read("ALR", 1, position)) < position
+    assert (await bus.extent("ALR")).last == position
+
+
 async def test_thousands_in_flight_are_each_stored_once(bus: Bus) -> None:
     bodies = [b"%d" % n for n in range(5000)]
     positions = await asyncio.gather(*(bus.publish(SUBJECT, body, GATEWAY) for body in bodies))

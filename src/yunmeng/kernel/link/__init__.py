@@ -2,7 +2,7 @@
 
 from yunmeng.kernel.link.memory import MemoryBus
 from yunmeng.kernel.link.nats import NatsBus
-from yunmeng.kernel.link.port import Bus, Consumer, Handler, Message, Request, Stream, StreamName
+from yunmeng.kernel.link.port import Bus, Consumer, Extent, Handler, Message, Request, Stream, StreamName
 from yunmeng.kernel.link.server import NatsServer
 from yunmeng.kernel.link.streams import STREAMS, sized_streams
 from yunmeng.kernel.link.wire import (
@@ -20,6 +20,7 @@ __all__ = [
     "STREAMS",
     "Bus",
     "Consumer",
+    "Extent",
     "Handler",
     "MemoryBus",
     "Message",

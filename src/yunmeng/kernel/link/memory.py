@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import MappingProxyType
+from uuid import uuid4
 
 from yunmeng.kernel.base import BadInput, TooLarge, Unavailable, YunmengError
 from yunmeng.kernel.link.faults import answer, decode_fault, encode_fault
 from yunmeng.kernel.link.following import Following
-from yunmeng.kernel.link.port import Consumer, Handler, Message, Request, Stream, StreamName
+from yunmeng.kernel.link.port import Consumer, Extent, Handler, Message, Request, Stream, StreamName
 from yunmeng.kernel.link.streams import STREAMS, owning_stream
 from yunmeng.kernel.link.wire import subject_matches
 from yunmeng.kernel.trust import Principal
@@ -148,6 +149,7 @@ class MemoryBus:
         self._servers: list[tuple[str, Handler]] = []
         self._served = asyncio.Event()
         self._turn = count()
+        self._life = uuid4().hex
         self._closed = False
 
     async def publish(self, subject: str, data: bytes, principal: Principal, *, key: str = "") -> int:
@@ -180,6 +182,11 @@ class MemoryBus:
         """Reads kept messages ``first..last`` again, without a consumer."""
         self._check_open(b"")
         return self._logs[stream].between(first, last)
+
+    async def extent(self, stream: StreamName) -> Extent:
+        """Returns how far a stream has come, and which life of it this is."""
+        self._check_open(b"")
+        return Extent(self._logs[stream].last, self._life)
 
     def follow(self, subject: str) -> AsyncGenerator[Message]:
         """Follows newly stored messages from this call on; drops the oldest when the reader is slow."""

@@ -15,7 +15,7 @@ from yunmeng.kernel.link.memory import check_durable
 from yunmeng.kernel.link.nats_connection import ApiError, Listening, NatsConnection
 from yunmeng.kernel.link.nats_consumer import ConsumerInfo, NatsConsumer
 from yunmeng.kernel.link.nats_parser import Frame
-from yunmeng.kernel.link.port import Consumer, Handler, Message, Request, Stream, StreamName
+from yunmeng.kernel.link.port import Consumer, Extent, Handler, Message, Request, Stream, StreamName
 from yunmeng.kernel.link.streams import STREAMS, owning_stream
 from yunmeng.kernel.link.wire import PRINCIPAL_HEADER, decode_principal, encode_principal
 from yunmeng.kernel.trust import Principal
@@ -42,6 +42,15 @@ class _Done(msgspec.Struct, frozen=True):
 
 class _Purged(msgspec.Struct, frozen=True):
     purged: int = 0
+
+
+class _StreamState(msgspec.Struct, frozen=True):
+    last_seq: int
+
+
+class _StreamInfo(msgspec.Struct, frozen=True):
+    created: str
+    state: _StreamState
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -118,6 +127,13 @@ class NatsBus:
                 break
             position = piece[-1].position + 1
         return found
+
+    async def extent(self, stream: StreamName) -> Extent:
+        """Returns how far a stream has come, and which life of it this is."""
+        told = await self._connection.api(f"STREAM.INFO.{stream}", {}, _StreamInfo)
+        if isinstance(told, ApiError):
+            raise self._connection.refused(stream, told)
+        return Extent(told.state.last_seq, told.created)
 
     def follow(self, subject: str) -> AsyncGenerator[Message]:
         """Follows newly stored messages from this call on; drops the oldest when the reader is slow."""

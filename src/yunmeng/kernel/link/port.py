@@ -38,6 +38,18 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a stream has come: ``last`` is its newest position ever given, 0 before the first.
+
+    ``life`` stays over restarts; it is another one once the stream was lost and made anew, when positions
+    begin again.
+    """
+
+    last: int
+    life: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A request between processes; the handler's answer goes back to the caller."""
 
@@ -91,6 +103,10 @@ class Bus(Protocol):
 
     async def read(self, stream: StreamName, first: int, last: int) -> Sequence[Message]:
         """Reads kept messages ``first..last`` (both included) again, without a consumer."""
+        ...
+
+    async def extent(self, stream: StreamName) -> Extent:
+        """Returns how far a stream has come, and which life of it this is."""
         ...
 
     def follow(self, subject: str) -> AsyncGenerator[Message]:

@@ -1,6 +1,7 @@
 """One suite, two engines: SQLite in a folder, and PostgreSQL as a real server of the session's own."""
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -16,16 +17,16 @@ HOME = "42"
 _numbers = count()
 
 
-class Engine:
+class Engine(ABC):
     """Makes writers and readers on one store; ``scan_most`` 0 wishes for an index at the first question."""
 
     name = ""
 
-    async def writer(self, scan_most: int = 0) -> StateWriter:
-        raise NotImplementedError
+    @abstractmethod
+    async def writer(self, scan_most: int = 0) -> StateWriter: ...
 
-    async def reader(self, scan_most: int = 0) -> StateReader:
-        raise NotImplementedError
+    @abstractmethod
+    async def reader(self, scan_most: int = 0) -> StateReader: ...
 
 
 class SqliteEngine(Engine):

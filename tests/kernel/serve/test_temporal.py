@@ -78,8 +78,8 @@ async def test_aggregates(node) -> None:
     assert found.status_code == 200, found.text
     level = found.json()["level"]
     assert level["avg"] == [
-        [14.5, "2026-01-01T00:00:00.000Z", "2026-01-01T00:30:00.000Z"],
-        [44.5, "2026-01-01T00:30:00.000Z", "2026-01-01T01:00:00.000Z"],
+        [14.5, "2026-01-01T00:00:00Z", "2026-01-01T00:30:00Z"],
+        [44.5, "2026-01-01T00:30:00Z", "2026-01-01T01:00:00Z"],
     ]
     assert [row[0] for row in level["max"]] == [29, 59]
 

@@ -1,5 +1,7 @@
 """NGSI-LD over HTTP (ETSI GS CIM 009 §6), cut by the standard's own nouns."""
 
+from dataclasses import replace
+
 from yunmeng.kernel.serve.ngsild import (
     attributes,
     batch,
@@ -12,6 +14,7 @@ from yunmeng.kernel.serve.ngsild import (
     temporal,
     temporal_provision,
 )
+from yunmeng.kernel.serve.ngsild.known import knowing
 from yunmeng.kernel.serve.routes import Route
 
 _ROOT = "/ngsi-ld/v1"
@@ -23,7 +26,7 @@ _TEMPORAL_ATTRIBUTE = f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}"
 _TEMPORAL_INSTANCE = f"{_TEMPORAL_ATTRIBUTE}/{{instance}}"
 _SUBSCRIPTION = f"{_ROOT}/subscriptions/{{id}}"
 
-NGSI_LD_ROUTES: tuple[Route, ...] = (
+_ROUTES = (
     Route("POST", f"{_ROOT}/entities", "entity.write", entities.create),
     Route("GET", f"{_ROOT}/entities", "entity.read", querying.query),
     Route("DELETE", f"{_ROOT}/entities", "entity.delete", purging.purge),
@@ -65,5 +68,6 @@ NGSI_LD_ROUTES: tuple[Route, ...] = (
     Route("GET", f"{contexts.CONTEXTS}/{{id}}", "context.read", contexts.get),
     Route("DELETE", f"{contexts.CONTEXTS}/{{id}}", "context.write", contexts.delete),
 )
+NGSI_LD_ROUTES: tuple[Route, ...] = tuple(replace(row, handler=knowing(row.handler)) for row in _ROUTES)
 
 __all__ = ["NGSI_LD_ROUTES"]

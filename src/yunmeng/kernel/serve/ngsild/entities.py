@@ -47,10 +47,11 @@ async def retrieve(call: Call) -> Response:
     body = await call.services.state.get(call.reach, id_)
     if body is None or living(body) is None:
         raise await absent(call, id_)
+    await gate(call, id_, context)
     shown = await show(call, (body,), view)
-    if not shown:
+    if not shown or not shown[0]:
         raise NotFound("entity.no-attributes", id=id_)
-    return answer(shown[0], context, media)
+    return answer(shown if view.join == "flat" else shown[0], context, media)
 
 
 async def merge(call: Call) -> Response:

@@ -167,11 +167,17 @@ def answer(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    prefer: str | None = None,
 ) -> Reply:
-    """Answers with entities, saying the context in the body (JSON-LD) or in a Link header (JSON, GeoJSON)."""
+    """Answers with entities; the context stands in the body (JSON-LD, GeoJSON) or in a Link header (JSON).
+
+    ``prefer`` is the header of that name: ``body=json`` keeps it out of GeoJSON (§6.3.6).
+    """
     extra = dict(headers or {})
     if media == LD_JSON:
         return Reply(encode_json(with_context(payload, context)), status, media, extra)
+    if media == GEO_JSON and "body=json" not in (prefer or ""):
+        payload = with_context(payload, context)
     if context.link:
         link = link_header(context.link)
         extra["Link"] = f"{extra['Link']}, {link}" if "Link" in extra else link

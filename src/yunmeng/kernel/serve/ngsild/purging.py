@@ -34,7 +34,7 @@ async def purge(call: Call) -> Response:
     if any("{" in parameters.get(name, "") for name in ("q", "pick", "omit", "keep", "drop", "attrs")):
         raise BadInput("purge.linked")
     asked = read_query(call, parameters, context, Page(_CHUNK, 0, count=False))
-    check_width(call, parameters, context)
+    check_width(parameters, context)
     done, refused = await _erase(call, asked, _eraser(keep, drop))
     return mixed(done, refused) or empty_reply()
 

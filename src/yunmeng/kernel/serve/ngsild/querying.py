@@ -1,5 +1,6 @@
 """Queries for entities, by address and by body (ETSI GS CIM 009 §5.7.2, §6.4.3.2, §6.23)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode
@@ -30,6 +31,7 @@ from yunmeng.kernel.store import EntityPage, EntityQuery
 
 _GEO = ("georel", "geometry", "coordinates", "geoproperty")
 _SELECTORS = ("type", "id", "idPattern", "attrs", "pick", "q", "scopeQ", "georel")
+_BRACES = re.compile(r"\{.*\}")
 _SYSTEM = frozenset(("createdAt", "modifiedAt", "deletedAt", "expiresAt", "observedAt"))
 _NO_ATTRIBUTES = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
 
@@ -55,6 +57,8 @@ async def query_by_body(call: Call) -> Response:
 async def run_query(call: Call, parameters: Parameters, context: Context, media: Media) -> Response:
     """Runs a query and answers with one page of it."""
     wanted = page(parameters)
+    if not any(parameters.get(name) for name in ("id", "idPattern", "scopeQ", "pick")):
+        check_width(parameters, context)
     asked = read_query(call, parameters, context, wanted)
     view = read_view(parameters, context, media)
     found = await call.services.state.query(asked)
@@ -99,7 +103,7 @@ def read_query(call: Call, parameters: Parameters, context: Context, wanted: Pag
     return asked
 
 
-def check_width(call: Call, parameters: Parameters, context: Context) -> None:
+def check_width(parameters: Parameters, context: Context) -> None:
     """Refuses what would take too much: ids alone choose nothing here (§5.6.21.4, §5.7.4.4).
 
     Raises:
@@ -107,6 +111,8 @@ def check_width(call: Call, parameters: Parameters, context: Context) -> None:
     """
     attributes = [name for name in names(parameters.get("attrs")) if name not in _SYSTEM]
     chosen = bool(parameters.get("type") or parameters.get("georel") or attributes)
+    if not any(parameters.get(name) for name in _SELECTORS) and not flag(parameters, "local"):
+        raise BadInput("query.selector")
     if chosen or flag(parameters, "local"):
         return
     asked = parse_q(q, context) if (q := parameters.get("q")) else None
@@ -118,7 +124,7 @@ def attribute_names(parameters: Parameters) -> tuple[str, ...]:
     """Returns the attributes of which an entity must have one: ``attrs``, else those that ``pick`` names."""
     if "attrs" in parameters:
         return names(parameters["attrs"])
-    picked = names(parameters.get("pick"))
+    picked = names(_BRACES.sub("", parameters.get("pick", "")).replace("|", ","))
     # an entity always has its members, so picking one of them excludes nobody
     return () if _NO_ATTRIBUTES & set(picked) else picked
 

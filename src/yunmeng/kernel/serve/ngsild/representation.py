@@ -1,7 +1,7 @@
 """How entities are shown: members, representation, language (§4.5, §6.3.7 to §6.3.12)."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -10,11 +10,11 @@ from yunmeng.kernel.base import BadInput, now_us
 from yunmeng.kernel.model import Context, Document, Representation, alive, compact_entity
 from yunmeng.kernel.serve.grades import open_documents
 from yunmeng.kernel.serve.ngsild.negotiation import Media
-from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, names, options
+from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, names, options, whole
+from yunmeng.kernel.serve.ngsild.projection import Tree, parse_projection
 from yunmeng.kernel.serve.replies import GEO_JSON
 from yunmeng.kernel.serve.routes import Call
 
-_MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
 _SIMPLE = frozenset(("keyValues", "simplified"))
 _KNOWN = frozenset(
     (
@@ -23,6 +23,7 @@ _KNOWN = frozenset(
         *("temporalValues", "aggregatedValues", "update", "replace"),
     )
 )
+_DEEPEST_JOIN = 10
 _EXPIRES = b'"expiresAt"'
 _LOCATION = "https://uri.etsi.org/ngsi-ld/location"
 
@@ -42,6 +43,10 @@ class View:
     lang: str = ""
     dataset_ids: frozenset[str] | None = None
     geometry_property: str = _LOCATION
+    join: str = ""
+    join_level: int = 1
+    pick_tree: Tree = field(default_factory=dict[str, Tree])
+    omit_tree: Tree = field(default_factory=dict[str, Tree])
 
     def of(self, document: Document) -> dict[str, Any]:
         """Returns the document as this view shows it."""
@@ -70,8 +75,11 @@ def read_view(parameters: Parameters, context: Context, media: Media) -> View:
     chosen = options(parameters)
     if unknown := chosen - _KNOWN:
         raise BadInput("query.options", options=sorted(unknown))
-    pick, omit = names(parameters.get("pick")), names(parameters.get("omit"))
-    if set(pick) & set(omit):
+    pick, omit = (
+        parse_projection(parameters.get("pick"), context),
+        parse_projection(parameters.get("omit"), context),
+    )
+    if {name for name in pick if not pick[name]} & {name for name in omit if not omit[name]}:
         raise BadInput("query.pick-and-omit")
     if (pick or omit) and parameters.get("attrs"):
         raise BadInput("query.attrs-and-pick")
@@ -82,12 +90,26 @@ def read_view(parameters: Parameters, context: Context, media: Media) -> View:
         _representation(chosen, media),
         "sysAttrs" in chosen or flag(parameters, "sysAttrs"),
         frozenset(expanded(names(parameters.get("attrs")), context)),
-        _members(pick, context),
-        _members(omit, context),
+        frozenset(pick),
+        frozenset(name for name, below in omit.items() if not below),
         parameters.get("lang", ""),
         frozenset(names(datasets)) if datasets else None,
         context.expand(geometry) if geometry else _LOCATION,
+        _join(parameters, pick, omit),
+        whole(parameters, "joinLevel", 1, 1, _DEEPEST_JOIN),
+        pick,
+        omit,
     )
+
+
+def _join(parameters: Parameters, pick: Tree, omit: Tree) -> str:
+    """Reads how linked entities are shown, empty for not at all."""
+    join = parameters.get("join", "@none")
+    if join not in ("inline", "flat", "@none"):
+        raise BadInput("query.value", name="join", value=join)
+    if join == "@none" and any((*pick.values(), *omit.values())):
+        raise BadInput("query.projection", text=parameters.get("pick") or parameters["omit"])
+    return "" if join == "@none" else join
 
 
 def _representation(chosen: Collection[str], media: Media) -> Representation:
@@ -97,10 +119,6 @@ def _representation(chosen: Collection[str], media: Media) -> Representation:
     if simple:
         return "simplified"
     return "concise" if "concise" in chosen else "normalized"
-
-
-def _members(terms: Sequence[str], context: Context) -> frozenset[str]:
-    return frozenset(term if term in _MEMBERS else context.expand(term) for term in terms)
 
 
 def living(body: bytes) -> Document | None:
@@ -117,6 +135,10 @@ async def show(call: Call, bodies: Sequence[bytes], view: View) -> list[dict[str
     documents = await open_documents(call, [one for body in bodies if (one := living(body)) is not None])
     if view.attrs:
         documents = [document for document in documents if view.attrs & document.keys()]
+    if view.join:
+        from yunmeng.kernel.serve.ngsild.joining import joined
+
+        return await joined(call, documents, view)
     return [view.of(document) for document in documents]
 
 

@@ -120,7 +120,7 @@ async def _query(call: Call, parameters: Parameters, context: Context) -> Respon
     wanted = page(parameters)
     asked = _read(call, parameters, context, needed=True)
     descending = _ordering(parameters)
-    check_width(call, parameters, context)
+    check_width(parameters, context)
     found, more, count = await _select(call, read_query(call, parameters, context, wanted), asked, wanted)
     if not found and call.tenant and not await tenant_exists(call):
         raise NotFound("tenant.unknown", tenant=call.tenant)

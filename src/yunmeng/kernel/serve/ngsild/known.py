@@ -1,0 +1,34 @@
+"""Which query parameters NGSI-LD knows; another one is refused (ETSI GS CIM 009 §6.3.2)."""
+
+from starlette.responses import Response
+
+from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.serve.heading import parameters_of
+from yunmeng.kernel.serve.routes import Call, RouteHandler
+
+_KNOWN = frozenset(
+    (
+        *("id", "type", "idPattern", "attrs", "q", "csf", "scopeQ", "lang", "options", "format"),
+        *("georel", "geometry", "coordinates", "geoproperty", "geometryProperty", "expandValues"),
+        *("pick", "omit", "keep", "drop", "sysAttrs", "details", "local", "via", "join", "joinLevel"),
+        *("containedBy", "limit", "offset", "count", "orderBy", "collation", "datasetId", "deleteAll"),
+        *("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods", "aggrPeriodDuration"),
+        *("observedAt", "kind", "reload", "entityMap", "splitEntities", "jsonKeys", "orderFrom"),
+    )
+)
+
+
+def knowing(handler: RouteHandler) -> RouteHandler:
+    """Wraps a handler so that a request with an unknown parameter does nothing.
+
+    Raises:
+        BadInput: ``query.unknown``.
+    """
+
+    async def checked(call: Call) -> Response:
+        unknown = [name for name in parameters_of(call.request) if name not in _KNOWN]
+        if unknown:
+            raise BadInput("query.unknown", names=sorted(unknown))
+        return await handler(call)
+
+    return checked

@@ -146,6 +146,7 @@ async def running(
         for client in (*clients, node.anonymous):
             await client.aclose()
         await app.desk.trail.flush()
+        await app.desk.sources.close()
         await keeper.stop()
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)

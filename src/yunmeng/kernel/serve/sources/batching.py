@@ -200,7 +200,7 @@ def _note(call: Call, ledger: Ledger, share: Share, answer: Answer) -> None:
     ledger.errors.extend(errors)
     ledger.fine.update(id_ for id_ in share.ids if id_ not in bad)
     if result.status == 201 and isinstance(result.body, list):
-        ledger.created |= dict.fromkeys(str(id_) for id_ in cast("list[object]", result.body))
+        ledger.created |= dict.fromkeys(map(str, cast("list[object]", result.body)))
 
 
 def _note_own(ledger: Ledger, own: Result) -> None:
@@ -210,7 +210,7 @@ def _note_own(ledger: Ledger, own: Result) -> None:
     else:
         errors = entity_errors("", own)
         if own.status == 201 and isinstance(own.body, list):
-            ledger.created |= dict.fromkeys(str(id_) for id_ in cast("list[object]", own.body))
+            ledger.created |= dict.fromkeys(map(str, cast("list[object]", own.body)))
     for error in errors:
         absent = cast("Problem", error.get("error", {})).get("status") == 404
         if not (absent and str(error.get("entityId")) in ledger.fine):

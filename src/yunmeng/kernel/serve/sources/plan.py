@@ -59,7 +59,7 @@ def plan(
 
 
 def _part(match: Match, left: set[str], operations: frozenset[str], *, whole: bool) -> Part | None:
-    held = frozenset().union(*(one.attributes for one in match.registration.information))
+    held = {uri for one in match.registration.information for uri in one.attributes}
     supported = not operations.isdisjoint(match.registration.operations)
     if whole:
         return Part(match.registration, match.attributes or None, supported)

@@ -1,6 +1,5 @@
 """What sources answer to reads, turned into stored documents."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from yunmeng.kernel.base import YunmengError
@@ -28,22 +27,23 @@ async def entities_of(answer: Answer, contexts: ContextLibrary, warnings: Warnin
 
 
 async def _document(item: object, context: Context, contexts: ContextLibrary) -> Document:
-    if isinstance(item, dict) and "@context" in item:
-        context = await contexts.resolve(cast("dict[str, Any]", item)["@context"])
+    body = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+    if "@context" in body:
+        context = await contexts.resolve(body["@context"])
     document = expand_entity(item, context)
-    body = cast("dict[str, Any]", item)
     _keep_times(body, document)
     for name, value in body.items():
         uri = context.expanded[name] if name not in ("id", "type", "scope", "@context", *_TIMES) else ""
         instances = document.get(uri)
-        given: Sequence[Any] = value if isinstance(value, list) else [value]
+        given = cast("list[object]", value) if isinstance(value, list) else [value]
         for instance, one in zip(instances or (), given, strict=False):
-            if isinstance(one, dict):
-                _keep_times(cast("dict[str, Any]", one), instance)
+            _keep_times(one, instance)
     return document
 
 
-def _keep_times(body: dict[str, Any], document: Document) -> None:
-    for name in _TIMES:
-        if isinstance(body.get(name), str):
-            document[name] = body[name]
+def _keep_times(body: object, document: Document) -> None:
+    if not isinstance(body, dict):
+        return
+    for name, value in cast("dict[str, Any]", body).items():
+        if name in _TIMES and isinstance(value, str):
+            document[name] = value

@@ -46,7 +46,7 @@ class Result:
     status: int
     attributes: frozenset[str] | None
     problem: Problem | None = None
-    body: Any = None
+    body: object = None
     context: Context | None = None
 
     @property
@@ -75,7 +75,7 @@ def result_of(call: Call, answer: Answer, attributes: frozenset[str] | None) -> 
         return failed(call, source, NoAnswer("source.timeout", source=source), attributes)
     if answer.trouble:
         return failed(call, source, BadAnswer("source.failed", source=source), attributes)
-    body = answer.decoded() if answer.body else None
+    body: object = answer.decoded() if answer.body else None
     if answer.fine:
         return Result(source, answer.status, attributes, body=body, context=answer.forward.context)
     return Result(source, answer.status, attributes, _refused(call, answer, body))
@@ -83,13 +83,17 @@ def result_of(call: Call, answer: Answer, attributes: frozenset[str] | None) -> 
 
 def _refused(call: Call, answer: Answer, body: Any) -> Problem:
     source = answer.forward.registration.id
-    given = cast("Problem", body) if isinstance(body, dict) else {}
+    given = _object(body)
     reason = str(given.get("detail", given.get("title", "-")))
     error = BadAnswer("source.refused", source=source, code=answer.status, reason=reason)
     own = problem_document(error, call.language, etsi=True)
     if isinstance(given.get("type"), str) and isinstance(given.get("title"), str):
         own = {**own, **given}
     return {**own, "status": answer.status}
+
+
+def _object(value: object) -> Problem:
+    return cast("Problem", value) if isinstance(value, dict) else {}
 
 
 def alone(result: Result, success: Response) -> Response:
@@ -117,7 +121,7 @@ def entity_errors(id_: str, result: Result) -> list[Problem]:
         return [{"entityId": id_, "error": result.problem, **named}]
     if result.status != 207:
         return []
-    told = cast("Problem", result.body) if isinstance(result.body, dict) else {}
+    told = _object(result.body)
     listed = told.get("errors", [])
     errors = cast("list[Problem]", listed) if isinstance(listed, list) else []
     return [{**error, **named} for error in errors]
@@ -152,7 +156,7 @@ def _not_updated(call: Call, context: Context, asked: frozenset[str], result: Re
         ]
     if result.status != 207:
         return []
-    told = cast("Problem", result.body) if isinstance(result.body, dict) else {}
+    told = _object(result.body)
     listed = told.get("notUpdated")
     if not isinstance(listed, list):
         reason = sentence(
@@ -161,8 +165,8 @@ def _not_updated(call: Call, context: Context, asked: frozenset[str], result: Re
         return [
             {"attributeName": context.compact(uri), "reason": reason, **named} for uri in sorted(attributes)
         ]
-    rows = [row for row in cast("list[object]", listed) if isinstance(row, dict)]
-    return [_row(cast("Problem", row), context, result.context, named) for row in rows]
+    rows = [_object(row) for row in cast("list[object]", listed)]
+    return [_row(row, context, result.context, named) for row in rows]
 
 
 def _row(row: Problem, context: Context, theirs: Context | None, named: dict[str, str]) -> Problem:

@@ -39,6 +39,8 @@ quarantine.replay     ·         ·           ✓           ✓         ·      
 session.create        ✓         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 session.delete        ·         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 session.read          ·         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
+source.read           ·         ·           ✓           ✓         ✓       ✓        ·        ✓       ·      ✓
+source.write          ·         ·           ✓           ·         ·       ·        ·        ·       ·      ·
 stream.consume        ·         ·           ✓           ·         ·       ·        ·        ✓       ·      ✓
 stream.publish        ·         ·           ✓           ·         ·       ·        ·        ✓       ✓      ✓
 subscription.read     ·         ·           ✓           ✓         ✓       ✓        ·        ✓       ·      ✓

@@ -199,8 +199,8 @@ def _note(call: Call, ledger: Ledger, share: Share, answer: Answer) -> None:
     bad = {str(error.get("entityId")) for error in errors}
     ledger.errors.extend(errors)
     ledger.fine.update(id_ for id_ in share.ids if id_ not in bad)
-    if result.status == 201 and isinstance(result.body, list):
-        ledger.created |= dict.fromkeys(map(str, cast("list[object]", result.body)))
+    if result.status == 201:
+        ledger.created |= dict.fromkeys(result.listed())
 
 
 def _note_own(ledger: Ledger, own: Result) -> None:
@@ -209,8 +209,8 @@ def _note_own(ledger: Ledger, own: Result) -> None:
         errors = [error for id_ in ledger.here_ids for error in entity_errors(id_, own)]
     else:
         errors = entity_errors("", own)
-        if own.status == 201 and isinstance(own.body, list):
-            ledger.created |= dict.fromkeys(map(str, cast("list[object]", own.body)))
+        if own.status == 201:
+            ledger.created |= dict.fromkeys(own.listed())
     for error in errors:
         absent = cast("Problem", error.get("error", {})).get("status") == 404
         if not (absent and str(error.get("entityId")) in ledger.fine):

@@ -30,7 +30,7 @@ async def _document(item: object, context: Context, contexts: ContextLibrary) ->
     body = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
     if "@context" in body:
         context = await contexts.resolve(body["@context"])
-    document = expand_entity(item, context)
+    document = expand_entity(body or None, context)
     _keep_times(body, document)
     for name, value in body.items():
         uri = context.expanded[name] if name not in ("id", "type", "scope", "@context", *_TIMES) else ""

@@ -54,6 +54,11 @@ class Result:
         """Whether all of the part was carried out."""
         return self.problem is None and self.status != 207
 
+    def listed(self) -> list[str]:
+        """Returns the ids that the body lists."""
+        body = self.body
+        return [str(one) for one in cast("list[object]", body)] if isinstance(body, list) else []
+
 
 def unsupported(call: Call, part: Part, operation: str) -> Result:
     """Returns the result of a part that its source does not offer."""

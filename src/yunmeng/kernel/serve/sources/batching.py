@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, cast
 
 import msgspec
@@ -69,6 +70,7 @@ class Ledger:
 def distributed_batch(handler: RouteHandler, operation: str) -> RouteHandler:
     """Returns a handler that shares a batch with sources; as it was while no source is registered."""
 
+    @wraps(handler)
     async def write(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
         if not registrations or flag(parameters_of(call.request), "local"):
@@ -220,6 +222,7 @@ def _note_own(ledger: Ledger, own: Result) -> None:
 def distributed_purge(handler: RouteHandler) -> RouteHandler:
     """Returns a handler that has sources purge too what the parameters select (§5.6.21)."""
 
+    @wraps(handler)
     async def purge(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
         parameters = parameters_of(call.request)

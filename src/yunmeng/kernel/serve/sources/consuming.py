@@ -30,6 +30,7 @@ def distributed_read(handler: RouteHandler, *, ordered: bool = False) -> RouteHa
     """
 
     @wraps(handler)
+    @wraps(handler)
     async def read(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
         if not registrations or flag(parameters_of(call.request), "local"):

@@ -49,8 +49,6 @@ class Share:
     operation: str
     body: Literal["entity", "attribute", "none"] = "entity"
     answer: Literal["entity", "attributes"] = "entity"
-    local_absence: bool = True
-    """Whether an entity that is not here is no failure once a source had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,7 @@ class Order:
 def distributed_write(handler: RouteHandler, share: Share) -> RouteHandler:
     """Returns a handler that shares the write with sources; as it was while no source is registered."""
 
+    @wraps(handler)
     @wraps(handler)
     async def write(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
@@ -147,10 +146,22 @@ async def carry_out(
     response: Response | None = None
     if made.local:
         own, response = await _locally(call, handler, order, made)
-        gone = own.status == 404 and share.local_absence and any(one.fine for one in results)
-        if not gone or share.operation == "createEntity":
+        if not _made_good(order, share, own, results):
             results.insert(0, own)
     return results, response
+
+
+def _made_good(order: Order, share: Share, own: Result, results: Sequence[Result]) -> bool:
+    """Tells whether sources did all that failed here because it is not here (§5.6.6.4)."""
+    fine = [one for one in results if one.fine]
+    if not fine or share.operation == "createEntity":
+        return False
+    if own.status != 207 or share.operation != "updateEntity":
+        return own.status == 404
+    body = cast("dict[str, Any]", own.body if isinstance(own.body, dict) else {})
+    missing = {order.context.expand(row["attributeName"]) for row in body.get("notUpdated", ())}
+    done = {uri for one in fine for uri in (order.names if one.attributes is None else one.attributes)}
+    return missing <= done
 
 
 async def _locally(

@@ -60,3 +60,10 @@ def test_the_expiry_of_an_entity_is_set_and_lifted():
     assert later["expiresAt"] == LATE
     lifted = apply(Merge(ID, {"expiresAt": "urn:ngsi-ld:null"}), later, START + 2).document
     assert "expiresAt" not in lifted
+
+
+def test_an_expired_entity_makes_room_for_a_new_one():
+    document = made(expiresAt=SOON, **{A: [instance(1)]})
+    again = apply(Create({"id": ID, "type": ["urn:x:T"]}), document, instant_us(SOON))
+    assert again.outcome.done == "created"
+    assert A not in again.document

@@ -39,6 +39,9 @@ def apply(
     """
     whole = isinstance(operation, (Create, Upsert, Replace))
     id: str = operation.document["id"] if whole else operation.id
+    if current is not None and whole and is_expired(current, at_us):
+        # what has expired is absent, also while nobody has taken it away yet (§4.22)
+        current = None
     draft = Draft(id, current or {}, at_us)
     if current is None:
         if not isinstance(operation, (Create, Upsert)):

@@ -19,7 +19,7 @@ _KNOWN = frozenset(
 
 
 def knowing(handler: RouteHandler) -> RouteHandler:
-    """Wraps a handler so that a request with an unknown parameter does nothing.
+    """Wraps a handler so that a request with an unknown parameter does nothing, and the tenant is echoed.
 
     Raises:
         BadInput: ``query.unknown``.
@@ -29,6 +29,10 @@ def knowing(handler: RouteHandler) -> RouteHandler:
         unknown = [name for name in parameters_of(call.request) if name not in _KNOWN]
         if unknown:
             raise BadInput("query.unknown", names=sorted(unknown))
-        return await handler(call)
+        response = await handler(call)
+        if call.tenant:
+            # §6.3.14: what was done in a tenant says so
+            response.raw_headers.append((b"ngsild-tenant", call.tenant.encode()))
+        return response
 
     return checked

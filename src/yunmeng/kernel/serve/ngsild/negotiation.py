@@ -141,16 +141,17 @@ def accepted(request: Request, *, geo: bool = False) -> Media:
 @lru_cache(maxsize=256)
 def _negotiate(wish: str, geo: bool) -> Media | None:
     offers: tuple[Media, ...] = (JSON, LD_JSON, GEO_JSON) if geo else (JSON, LD_JSON)
-    best: tuple[float, int] | None = None
+    wishes: dict[str, float] = {}
     for part in wish.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
-        for rank, offer in enumerate(offers):
-            specific = media == offer
-            if quality > 0 and (specific or media in ("*/*", "application/*")):
-                candidate = (quality + (0.0005 if specific else 0.0), -rank)
-                best = max(best or candidate, candidate)
-    return offers[-best[1]] if best is not None else None
+        wishes[media] = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
+    # the most specific range that names an offer decides about it (RFC 9110 §12.5.1)
+    weights = [
+        next((wishes[name] for name in (offer, "application/*", "*/*") if name in wishes), 0.0)
+        for offer in offers
+    ]
+    best = max(weights)
+    return offers[weights.index(best)] if best > 0 else None
 
 
 def _quality(text: str) -> float:

@@ -1,5 +1,7 @@
 """Which query parameters NGSI-LD knows; another one is refused (ETSI GS CIM 009 §6.3.2)."""
 
+from functools import wraps
+
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput
@@ -25,6 +27,7 @@ def knowing(handler: RouteHandler) -> RouteHandler:
         BadInput: ``query.unknown``.
     """
 
+    @wraps(handler)
     async def checked(call: Call) -> Response:
         unknown = [name for name in parameters_of(call.request) if name not in _KNOWN]
         if unknown:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from yunmeng.kernel.base import format_us, make_urn, now_us
 from yunmeng.kernel.serve.ngsild.negotiation import accepted, answer, request_context
 from yunmeng.kernel.serve.routes import Call
+from yunmeng.kernel.serve.sources.sources import alias_of
 
 _STARTED = monotonic()
 
@@ -14,7 +15,7 @@ _STARTED = monotonic()
 async def identity(call: Call) -> Response:
     """Tells the node's name for the tenant, how long it has been up, and its clock."""
     media, context = accepted(call.request), await request_context(call)
-    alias = call.services.settings.node.name + (f"-{call.tenant}" if call.tenant else "")
+    alias = alias_of(call)
     shown = {
         "id": make_urn("ContextSourceIdentity", alias),
         "type": "ContextSourceIdentity",

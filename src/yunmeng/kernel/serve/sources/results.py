@@ -88,7 +88,7 @@ def result_of(call: Call, answer: Answer, attributes: frozenset[str] | None) -> 
 
 def _refused(call: Call, answer: Answer, body: Any) -> Problem:
     source = answer.forward.registration.id
-    given = _object(body)
+    given = told(body)
     reason = str(given.get("detail", given.get("title", "-")))
     error = BadAnswer("source.refused", source=source, code=answer.status, reason=reason)
     own = problem_document(error, call.language, etsi=True)
@@ -97,7 +97,8 @@ def _refused(call: Call, answer: Answer, body: Any) -> Problem:
     return {**own, "status": answer.status}
 
 
-def _object(value: object) -> Problem:
+def told(value: object) -> Problem:
+    """Returns a body as an object, an empty one when it is none."""
     return cast("Problem", value) if isinstance(value, dict) else {}
 
 
@@ -126,8 +127,8 @@ def entity_errors(id_: str, result: Result) -> list[Problem]:
         return [{"entityId": id_, "error": result.problem, **named}]
     if result.status != 207:
         return []
-    told = _object(result.body)
-    listed = told.get("errors", [])
+    given = told(result.body)
+    listed = given.get("errors", [])
     errors = cast("list[Problem]", listed) if isinstance(listed, list) else []
     return [{**error, **named} for error in errors]
 
@@ -161,8 +162,8 @@ def _not_updated(call: Call, context: Context, asked: frozenset[str], result: Re
         ]
     if result.status != 207:
         return []
-    told = _object(result.body)
-    listed = told.get("notUpdated")
+    given = told(result.body)
+    listed = given.get("notUpdated")
     if not isinstance(listed, list):
         reason = sentence(
             "source.refused", {"source": result.source, "code": 207, "reason": "-"}, call.language
@@ -170,7 +171,7 @@ def _not_updated(call: Call, context: Context, asked: frozenset[str], result: Re
         return [
             {"attributeName": context.compact(uri), "reason": reason, **named} for uri in sorted(attributes)
         ]
-    rows = [_object(row) for row in cast("list[object]", listed)]
+    rows = [told(row) for row in cast("list[object]", listed)]
     return [_row(row, context, result.context, named) for row in rows]
 
 

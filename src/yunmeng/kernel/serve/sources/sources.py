@@ -26,6 +26,12 @@ def sources_of(call: Call) -> Sources:
     return desk(call).sources
 
 
+def alias_of(call: Call) -> str:
+    """Returns the name by which this broker knows itself in ``Via``, one a tenant (§5.2.9, §6.3.18)."""
+    alias = sources_of(call).registry.alias
+    return f"{alias}-{call.tenant}" if call.tenant else alias
+
+
 def origin_of(call: Call) -> Origin:
     """Returns what forwarded requests must know of the call."""
-    return Origin(call.tenant, call.request.scope[HEADERS], sources_of(call).registry.alias)
+    return Origin(call.tenant, call.request.scope[HEADERS], alias_of(call))

@@ -30,6 +30,7 @@ from yunmeng.kernel.serve.sources.results import (
     failed,
     local_result,
     result_of,
+    told,
     unsupported,
 )
 from yunmeng.kernel.serve.sources.sources import origin_of, sources_of
@@ -158,7 +159,7 @@ def _made_good(order: Order, share: Share, own: Result, results: Sequence[Result
         return False
     if own.status != 207 or share.operation != "updateEntity":
         return own.status == 404
-    body = cast("dict[str, Any]", own.body if isinstance(own.body, dict) else {})
+    body = told(own.body)
     missing = {order.context.expand(row["attributeName"]) for row in body.get("notUpdated", ())}
     done = {uri for one in fine for uri in (order.names if one.attributes is None else one.attributes)}
     return missing <= done

@@ -32,6 +32,7 @@ from yunmeng.kernel.serve.watching import SUBSCRIPTION_STATUS, Kept, Status, des
 PATH = "/ngsi-ld/v1/csourceSubscriptions"
 
 _NULL = "urn:ngsi-ld:null"
+_COUNTS = ("timesSent", "timesFailed")
 
 _kept = msgspec.json.Decoder(Kept).decode
 _status = msgspec.json.Decoder(Status).decode
@@ -137,4 +138,8 @@ async def _shown(call: Call, kept: Kept, names: Context) -> dict[str, Any]:
     await learn(call.services, call.tenant, kept.hosted)
     context = await call.services.contexts.resolve(kept.context)
     sysattrs = "sysAttrs" in options(parameters_of(call.request))
-    return describe(kept, status, context, names, sysattrs=sysattrs, now=now_us())
+    shown = describe(kept, status, context, names, sysattrs=sysattrs, now=now_us())
+    told = shown["notification"]
+    # before anything was sent there is nothing to count (§5.2.14.2)
+    shown["notification"] = {name: value for name, value in told.items() if value or name not in _COUNTS}
+    return shown

@@ -21,7 +21,7 @@ from yunmeng.kernel.keeper.intake import retake
 from yunmeng.kernel.keeper.writes import MEMBERS
 from yunmeng.kernel.link import Bus, Message, entity_changes_subject, observed_subject, record_subject
 from yunmeng.kernel.model import Change, Document, ObservationBatch
-from yunmeng.kernel.model.attribute_kinds import NULL, VALUE_MEMBERS
+from yunmeng.kernel.model.attribute_kinds import EXPIRY, NULL, VALUE_MEMBERS
 from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
 from yunmeng.kernel.trust import Principal
 
@@ -40,6 +40,22 @@ class Observed(msgspec.Struct, frozen=True, array_like=True):
 
     position: int
     rejected: tuple[int, ...] = ()
+
+
+class Life(msgspec.Struct, frozen=True):
+    """The life of the OBS stream that positions are of.
+
+    Of outbox items up to number ``since``, which are older than the last loss, only positions up to
+    ``until`` are still what they name.
+    """
+
+    name: str
+    since: int = 0
+    until: int = 0
+
+    def holds(self, number: int, position: int) -> bool:
+        """Tells whether the stream's position is still what the outbox item meant."""
+        return number > self.since or position <= self.until
 
 
 class RecordNote(msgspec.Struct, frozen=True):
@@ -88,10 +104,11 @@ class Debt:
         self.rows += owed.rows
 
 
-async def unpack(item: OutboxItem, bus: Bus) -> Owed:
+async def unpack(item: OutboxItem, bus: Bus, life: Life, *, forgo_lost: bool = False) -> Owed:
     """Rebuilds an item from the outbox, reading observations again from their stream.
 
-    Raises ``Broken("keeper.lost-observations")`` when the stream no longer holds them.
+    Raises ``Broken("keeper.lost-observations")`` when the stream no longer holds them, unless they are
+    forgone.
     """
     if item.topic == CHANGES:
         return Owed(item.number, changes=_changes.decode(item.body))
@@ -99,9 +116,16 @@ async def unpack(item: OutboxItem, bus: Bus) -> Owed:
         return Owed(item.number, notes=_notes.decode(item.body))
     observed = {entry.position: entry.rejected for entry in _observed.decode(item.body)}
     messages = await bus.read("OBS", min(observed), max(observed))
-    found = [message for message in messages if message.position in observed]
+    found = [
+        message
+        for message in messages
+        if message.position in observed and life.holds(item.number, message.position)
+    ]
     if len(found) != len(observed):
-        raise Broken("keeper.lost-observations", first=min(observed), last=max(observed))
+        lost = Broken("keeper.lost-observations", first=min(observed), last=max(observed))
+        if not forgo_lost:
+            raise lost
+        _log.error("the history stays without what is lost: %s", lost)
     batches = [(message, retake(message, observed[message.position])) for message in found]
     return Owed(item.number, batches=batches, alone=item.topic == BLOCK)
 
@@ -162,7 +186,10 @@ def _gone(change: Change, attribute: str) -> Document:
     instances: list[Document] = change.before.get(attribute, [])
     before: Document = instances[0] if instances else {}
     kind: str = before.get("type", "Property")
+    # what was to expire leaves nothing behind, not even that it is gone (§4.22)
+    expiry = {EXPIRY: before[EXPIRY]} if EXPIRY in before else {}
     return {
+        **expiry,
         "type": kind,
         VALUE_MEMBERS[kind]: NULL,
         "createdAt": before.get("createdAt", change.at),

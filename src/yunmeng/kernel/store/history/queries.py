@@ -212,7 +212,7 @@ def _reach(made: Statement, reach: Reach) -> list[str]:
 def _span(made: Statement, query: TemporalQuery) -> list[str]:
     column = _MOMENTS[query.property]
     # a deletion was not observed; it is found by when it happened (§4.8)
-    conditions = {"deletedAt": ["deleted"], "observedAt": ["NOT deleted"]}.get(query.property, [])
+    conditions = ["deleted" if query.property == "deletedAt" else "NOT deleted"]
     if query.relation == "any":
         return conditions
     if query.property == "observedAt":

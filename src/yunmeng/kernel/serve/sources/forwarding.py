@@ -10,8 +10,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import msgspec
 
-from yunmeng.kernel.model import CORE_CONTEXT, Context
-from yunmeng.kernel.model.context_library import context_link
+from yunmeng.kernel.model import CORE_CONTEXT, Context, context_link
 from yunmeng.kernel.serve.ngsild.negotiation import link_header
 from yunmeng.kernel.serve.replies import JSON, LD_JSON
 from yunmeng.kernel.serve.sources.registration import Registration

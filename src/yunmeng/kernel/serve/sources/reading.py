@@ -27,8 +27,7 @@ from yunmeng.kernel.serve.sources.registration import Registration
 from yunmeng.kernel.serve.sources.remote import entities_of
 from yunmeng.kernel.serve.sources.warnings import Warnings
 from yunmeng.kernel.serve.sources.writing_down import geo_parameters, q_text, scope_text, type_text
-from yunmeng.kernel.store import EntityPage, EntityQuery, StateReader
-from yunmeng.kernel.store.state.port import Record, Summary
+from yunmeng.kernel.store import EntityPage, EntityQuery, Record, StateReader, Summary
 from yunmeng.kernel.trust import Reach
 
 _PAGE = 1000

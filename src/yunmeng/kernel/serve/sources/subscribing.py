@@ -103,15 +103,9 @@ def _refuse_past(found: SourceWatch) -> None:
 
 
 def _merged(body: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(body)
-    for name, value in fragment.items():
-        if value is None or value == _NULL:
-            merged.pop(name, None)
-        elif name == "notification" and isinstance(value, dict):
-            merged[name] = _merged(merged.get(name, {}), value)  # pyright: ignore[reportUnknownArgumentType]
-        else:
-            merged[name] = value
-    return merged
+    """Replaces members as wholes, as a partial update does (§5.5.8)."""
+    merged = {**body, **fragment}
+    return {name: value for name, value in merged.items() if value is not None and value != _NULL}
 
 
 async def _worked_out(call: Call, kept: Kept) -> SourceWatch:

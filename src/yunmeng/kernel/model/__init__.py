@@ -8,7 +8,7 @@ from yunmeng.kernel.model.apply import (
     is_expired,
     next_expiry,
 )
-from yunmeng.kernel.model.attribute_kinds import NULL
+from yunmeng.kernel.model.attribute_kinds import EXPIRY, NULL, VALUE_MEMBERS
 from yunmeng.kernel.model.compact import LOCATION, Representation, compact_entity, pick_language
 from yunmeng.kernel.model.conditions import (
     And,
@@ -32,10 +32,11 @@ from yunmeng.kernel.model.conditions import (
 )
 from yunmeng.kernel.model.context_library import ContextLibrary, context_link
 from yunmeng.kernel.model.contexts import Context, ContextMember
-from yunmeng.kernel.model.core_context import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD
+from yunmeng.kernel.model.core_context import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD, core_version
 from yunmeng.kernel.model.expand import expand_entity, expand_fragment, expand_instance, utc_text
 from yunmeng.kernel.model.geo import GeoMatcher, distance_m, geometries, matches_geo, parse_geo, to_shape
 from yunmeng.kernel.model.geometry import check_geometry
+from yunmeng.kernel.model.json_values import is_array, is_object
 from yunmeng.kernel.model.match import matches
 from yunmeng.kernel.model.observation import ObservationBatch, Quality, Series
 from yunmeng.kernel.model.operations import (
@@ -73,6 +74,7 @@ __all__ = [
     "CORE_CONTEXT",
     "DEFAULT_VOCAB",
     "DIVISION",
+    "EXPIRY",
     "LOCATION",
     "NAMESPACE",
     "NGSI_LD",
@@ -80,6 +82,7 @@ __all__ = [
     "QUALITY",
     "SOURCE",
     "SYNTHETIC",
+    "VALUE_MEMBERS",
     "VOCABULARY_CONTEXT",
     "And",
     "Append",
@@ -134,6 +137,7 @@ __all__ = [
     "check_pattern",
     "compact_entity",
     "context_link",
+    "core_version",
     "decode_batch",
     "distance_m",
     "encode_batch",
@@ -141,7 +145,9 @@ __all__ = [
     "expand_fragment",
     "expand_instance",
     "geometries",
+    "is_array",
     "is_expired",
+    "is_object",
     "load_types",
     "make_batch",
     "matches",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from yunmeng.kernel.keeper.requests import (
+from yunmeng.kernel.keeper import (
     EVOLVE,
     PURGE_HISTORY,
     RECORDS,

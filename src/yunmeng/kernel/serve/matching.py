@@ -5,6 +5,7 @@ from typing import Any
 
 from yunmeng.kernel.base import format_us, now_us
 from yunmeng.kernel.model import (
+    VALUE_MEMBERS,
     Change,
     Document,
     Representation,
@@ -17,7 +18,6 @@ from yunmeng.kernel.model import (
     matches_scopes,
     matches_types,
 )
-from yunmeng.kernel.model.attribute_kinds import VALUE_MEMBERS
 from yunmeng.kernel.serve.watching import Selector, Watch
 from yunmeng.kernel.trust import Reach
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from yunmeng.kernel.base import Settings
 from yunmeng.kernel.link import Bus
 from yunmeng.kernel.model import ContextLibrary, TypeLibrary
-from yunmeng.kernel.store.history.port import History
-from yunmeng.kernel.store.objects.port import Objects
-from yunmeng.kernel.store.state.port import StateReader
+from yunmeng.kernel.store import History, Objects, StateReader
 from yunmeng.kernel.trust import Accounts, Policy
 
 

@@ -7,9 +7,8 @@ import msgspec
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, NotFound, format_us, now_us
-from yunmeng.kernel.keeper.requests import RecordPut
-from yunmeng.kernel.model.contexts import ContextMember
-from yunmeng.kernel.model.core_context import core_version
+from yunmeng.kernel.keeper import RecordPut
+from yunmeng.kernel.model import ContextMember, core_version
 from yunmeng.kernel.serve.body import as_object, read_json
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import keep_records

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from yunmeng.kernel.base import format_us
-from yunmeng.kernel.model import Document, compact_entity
-from yunmeng.kernel.model.json_values import is_object
+from yunmeng.kernel.model import Document, compact_entity, is_object
 from yunmeng.kernel.serve.ngsild.representation import View
 from yunmeng.kernel.serve.ngsild.temporal_parameters import Aggregation, TimeProperty
 from yunmeng.kernel.store import Aggregate, Point

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from yunmeng.kernel.model.contexts import ContextMember
+from yunmeng.kernel.model import ContextMember
 from yunmeng.kernel.serve.heading import header
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.services import Services

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from yunmeng.kernel.model import Document
-from yunmeng.kernel.model.json_values import is_array, is_object
+from yunmeng.kernel.model import Document, is_array, is_object
 from yunmeng.kernel.serve.grades import open_documents
 from yunmeng.kernel.serve.ngsild.projection import Tree
 from yunmeng.kernel.serve.ngsild.representation import View, living

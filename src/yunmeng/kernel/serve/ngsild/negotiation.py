@@ -8,9 +8,7 @@ from typing import Any, Literal, cast
 from starlette.requests import Request
 
 from yunmeng.kernel.base import BadInput
-from yunmeng.kernel.model import Context
-from yunmeng.kernel.model.context_library import context_link
-from yunmeng.kernel.model.contexts import ContextMember
+from yunmeng.kernel.model import Context, ContextMember, context_link
 from yunmeng.kernel.serve.body import decode_json
 from yunmeng.kernel.serve.heading import header
 from yunmeng.kernel.serve.ngsild.hosted import learn_hosted

@@ -10,8 +10,15 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, NotFound, check_urn, format_us, instant_us, now_us
 from yunmeng.kernel.keeper import EvolveRequest, PurgeHistoryRequest
-from yunmeng.kernel.model import DIVISION, Context, Document, expand_fragment, expand_instance
-from yunmeng.kernel.model.json_values import is_array, is_object
+from yunmeng.kernel.model import (
+    DIVISION,
+    Context,
+    Document,
+    expand_fragment,
+    expand_instance,
+    is_array,
+    is_object,
+)
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import evolve, purge_history

@@ -38,6 +38,17 @@ async def test_what_was_committed_is_there_after_reopening(engine: Engine) -> No
     await second.close()
 
 
+async def test_a_position_may_go_back_after_the_loss_of_its_stream(engine: Engine) -> None:
+    writer = await engine.writer()
+    await writer.commit(Commit(positions={"OBS": 1000, "CMD": 7}))
+    await writer.commit(Commit(positions={"OBS": 3}))
+    assert (await writer.position("OBS"), await writer.position("CMD")) == (3, 7)
+    await writer.close()
+    again = await engine.writer()
+    assert await again.position("OBS") == 3
+    await again.close()
+
+
 async def test_only_one_writes_at_a_time(engine: Engine) -> None:
     first = await engine.writer()
     with pytest.raises(Unavailable) as caught:

@@ -8,7 +8,8 @@ from tests.kernel.keeper.conftest import LEVEL, OPERATOR, House, level
 
 from yunmeng.kernel.base import now_us
 from yunmeng.kernel.keeper import QUARANTINE, Quarantined
-from yunmeng.kernel.model import SYNTHETIC, Delete, Quality, decode_batch
+from yunmeng.kernel.link import obs_subject
+from yunmeng.kernel.model import SYNTHETIC, Delete, Quality, decode_batch, encode_batch, make_batch
 from yunmeng.kernel.store import TemporalQuery
 from yunmeng.kernel.trust import Reach
 
@@ -87,3 +88,21 @@ async def test_a_deleted_entity_comes_back_with_its_next_observation(house):
     assert await house.get(entity) is None
     await settled(house, await house.observe(level(entity, 2.0, now)))
     assert (await house.get(entity))[LEVEL][0]["value"] == 2.0
+
+
+async def test_nobody_writes_into_another_tenant(house):
+    entity, now = "urn:ngsi-ld:Reservoir:stranger", now_us()
+    batch = make_batch([level(entity, 1.0, now)], gateway="g", received_at=now, tenant="水利厅")
+    refused = await house.bus.publish(obs_subject("", "g"), encode_batch(batch), OPERATOR)
+    await settled(house, refused)
+    assert await house.get(entity, Reach("水利厅")) is None
+    [record] = await house.state.records(QUARANTINE)
+    held = msgspec.json.decode(record.body, type=Quarantined)
+    assert held.reason.key == "observation.tenant"
+    assert held.reason.facts == {"tenant": "水利厅", "subject": "obs._.g"}
+    assert record.tenant == ""
+    assert b64decode(held.raw) == encode_batch(batch)
+    taken = await house.bus.publish(obs_subject("水利厅", "g"), encode_batch(batch), OPERATOR)
+    await settled(house, taken)
+    assert (await house.get(entity, Reach("水利厅")))[LEVEL][0]["value"] == 1.0
+    assert len(await house.state.records(QUARANTINE)) == 1

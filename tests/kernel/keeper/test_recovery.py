@@ -9,7 +9,8 @@ from tests.kernel.keeper.conftest import LEVEL, RESERVOIR, House, level
 from yunmeng.kernel.base import format_us, now_us
 from yunmeng.kernel.keeper import Keeper
 from yunmeng.kernel.keeper.emitter import CHANGES, instances_of
-from yunmeng.kernel.keeper.keeper import ANNOUNCED, STORE_ID
+from yunmeng.kernel.keeper.recovery import STORE_ID
+from yunmeng.kernel.keeper.rounds import ANNOUNCED
 from yunmeng.kernel.model import Change, Delete
 from yunmeng.kernel.store import Commit, HistoryBlock, OutboxItem, Record, TemporalQuery
 from yunmeng.kernel.trust import Reach
@@ -37,7 +38,7 @@ async def recovered_values(house: House) -> list[object]:
     await keeper.start()
     await house.flush()
     await keeper.stop()
-    query = TemporalQuery(Reach(), (ENTITY,), (LEVEL,), property="modifiedAt")
+    query = TemporalQuery(Reach(), (ENTITY,), (LEVEL,), property="modifiedAt", limit=5000)
     found = [point.value for point in await house.history.points(query)]
     await house.history.delete("", ENTITY)
     return found
@@ -89,3 +90,11 @@ async def test_an_entity_deleted_and_observed_in_one_round_is_there_again(house)
         await house.observe(level(entity, 3.0, now_us()))
         await house.flush()
         assert (await house.get(entity))[LEVEL][0]["value"] == 3.0
+
+
+async def test_an_outbox_of_thousands_is_paid_whole(house):
+    await house.flush()
+    await house.keeper.stop()
+    start = now_us()
+    await owe(house, [change(value, start + value) for value in range(2_300)], (0, 0))
+    assert await recovered_values(house) == list(range(2_300))

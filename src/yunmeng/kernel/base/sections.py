@@ -90,12 +90,14 @@ class ObjectsSettings:
 class KeeperSettings:
     """The single writer: it commits after ``linger_ms`` or ``batch`` rows.
 
-    Observations further ahead of the clock than ``future_tolerance_s`` are refused.
+    Observations further ahead of the clock than ``future_tolerance_s`` are refused. With ``forgo_lost`` it
+    starts although observations that the history still needed are lost with the bus.
     """
 
     linger_ms: int = _within(250, 0, 60_000)
     batch: int = _within(10_000, 1, 1_000_000)
     future_tolerance_s: int = _within(300, 0)
+    forgo_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

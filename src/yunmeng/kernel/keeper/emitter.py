@@ -20,8 +20,7 @@ from yunmeng.kernel.base import Broken, Unavailable, instant_us
 from yunmeng.kernel.keeper.intake import retake
 from yunmeng.kernel.keeper.writes import MEMBERS
 from yunmeng.kernel.link import Bus, Message, entity_changes_subject, observed_subject, record_subject
-from yunmeng.kernel.model import Change, Document, ObservationBatch
-from yunmeng.kernel.model.attribute_kinds import EXPIRY, NULL, VALUE_MEMBERS
+from yunmeng.kernel.model import EXPIRY, NULL, VALUE_MEMBERS, Change, Document, ObservationBatch
 from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
 from yunmeng.kernel.trust import Principal
 

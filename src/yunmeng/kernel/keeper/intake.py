@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yunmeng.kernel.base import YunmengError, check_urn, division, format_us, unit
-from yunmeng.kernel.link import Message
+from yunmeng.kernel.link import Message, subject_tokens
 from yunmeng.kernel.model import ObservationBatch, Series, decode_batch, encode_batch
 from yunmeng.kernel.store import Record, StateWriter
 
@@ -103,6 +103,9 @@ def take(message: Message, now_us: int, tolerance_us: int) -> Taken:
     except YunmengError as error:
         refused = ((_reason(error), None),)
         return Taken(message.position, message.subject, message.data, None, refused, (), message.principal.id)
+    if strange := _strange(message.subject, batch):
+        refused = ((strange, None),)
+        return Taken(message.position, message.subject, message.data, None, refused, (), message.principal.id)
     bad = _bad_rows(batch, now_us + tolerance_us)
     if not bad:
         return Taken(message.position, message.subject, message.data, batch, principal=message.principal.id)
@@ -116,6 +119,16 @@ def take(message: Message, now_us: int, tolerance_us: int) -> Taken:
         tuple(int(row) for row in rejected),
         message.principal.id,
     )
+
+
+def _strange(subject: str, batch: ObservationBatch) -> Reason | None:
+    """Returns why a batch may not come on its subject: nobody writes into another tenant."""
+    try:
+        if subject_tokens(subject)[1] == batch.tenant:
+            return None
+    except YunmengError as error:
+        return _reason(error)
+    return Reason("observation.tenant", {"tenant": batch.tenant, "subject": subject})
 
 
 def retake(message: Message, rejected: Sequence[int]) -> ObservationBatch:
@@ -167,7 +180,12 @@ def _record(taken: Taken, number: int, reason: Reason, batch: ObservationBatch |
     )
     tenant = batch.tenant if batch else ""
     return Record(
-        QUARANTINE, tenant, f"obs-{taken.position:020d}-{number}", msgspec.json.encode(body), now_us
+        # the time tells positions apart that come again after a loss of the bus
+        QUARANTINE,
+        tenant,
+        f"obs-{now_us}-{taken.position}-{number}",
+        msgspec.json.encode(body),
+        now_us,
     )
 
 

@@ -63,3 +63,26 @@ async def test_an_event_that_is_too_large_is_cut_and_holds_up_nobody(tmp_path: P
     assert [each.action for each in found] == ["huge", "next"]
     assert found[0].facts == {POSITION: "1", "cut": "audit.entry"}
     await bus.close()
+
+
+async def test_a_lost_bus_is_said_in_the_log_and_no_new_event_is_skipped(tmp_path: Path) -> None:
+    bus, folder = MemoryBus(), tmp_path / "audit"
+    for action in ("one", "two", "three"):
+        await bus.publish("aud.http", encode_events([event(action)]), API)
+    async with auditing(bus, folder):
+        await logged(folder, 3)
+    anew = MemoryBus()
+    await anew.publish("aud.http", encode_events([event("four")]), API)
+    async with auditing(anew, folder):
+        await logged(folder, 5)
+    # by now the new stream is as long as the lost one was
+    for action in ("five", "six"):
+        await anew.publish("aud.http", encode_events([event(action)]), API)
+    async with auditing(anew, folder):
+        found = await logged(folder, 7)
+    assert [each.action for each in found] == ["one", "two", "three", "audit.lost", "four", "five", "six"]
+    assert found[3].facts == {POSITION: "0", "written": "3", "last": "1"}
+    assert [each.facts[POSITION] for each in found[4:]] == ["1", "2", "3"]
+    assert verify(folder, (tmp_path / "audit.vkey").read_text().strip()).ok
+    await bus.close()
+    await anew.close()

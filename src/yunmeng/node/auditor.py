@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from yunmeng.kernel.base import TooLarge, Unavailable
+from yunmeng.kernel.base import TooLarge, Unavailable, now_us
 from yunmeng.kernel.link import Bus, Consumer, Message
-from yunmeng.kernel.trust import AuditEvent, AuditLog
+from yunmeng.kernel.trust import SYSTEM, AuditEvent, AuditLog
 
 _log = logging.getLogger("yunmeng.audit")
 _PAUSE_S = 1.0
@@ -22,7 +22,9 @@ _decode = msgspec.msgpack.Decoder(tuple[AuditEvent, ...]).decode
 class Auditor:
     """Drains the AUD stream; acknowledges only what the log holds on disk.
 
-    Every entry carries its stream position, so that events which come again after a crash are known.
+    Every entry carries its stream position, so that events which come again after a crash are known. When
+    the stream is found to end before what was written, the bus was lost: the log itself says so, and goes on
+    from the beginning of the new stream.
     """
 
     def __init__(self, bus: Bus, folder: Path) -> None:
@@ -32,7 +34,8 @@ class Auditor:
         self._written = self._last_position()
 
     async def start(self) -> None:
-        """Opens the consumer."""
+        """Opens the consumer, after looking whether the stream is still the one that was written from."""
+        await self._notice_loss()
         self._consumer = await self._bus.consumer("AUD", "auditor")
 
     async def run(self) -> None:
@@ -65,11 +68,36 @@ class Auditor:
             await self._consumer.close()
         self._log.close()
 
+    async def _notice_loss(self) -> None:
+        last = (await self._bus.extent("AUD")).last
+        if last >= self._written:
+            return
+        _log.error(
+            "the bus has lost audit events: written up to position %d, the stream ends at %d; "
+            "its events are taken from the beginning",
+            self._written,
+            last,
+        )
+        await self._append([_loss(self._written, last)])
+        self._written = 0
+
     def _last_position(self) -> int:
         size = self._log.size
         for event in self._log.events(size - 1) if size else ():
             return int(event.facts.get(POSITION, "0"))
         return 0
+
+
+def _loss(written: int, last: int) -> AuditEvent:
+    """The entry that says where the numbering of the events begins anew."""
+    return AuditEvent(
+        at=now_us(),
+        principal=SYSTEM.id,
+        action="audit.lost",
+        resource="AUD",
+        decision="allow",
+        facts={POSITION: "0", "written": str(written), "last": str(last)},
+    )
 
 
 def _cut(event: AuditEvent) -> AuditEvent:

@@ -332,3 +332,17 @@ async def test_subscribers_hear_of_sources(admin: httpx.AsyncClient, node: Node,
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await notifier.stop()
+
+
+async def test_a_purge_reaches_sources_too(admin: httpx.AsyncClient, source: Source) -> None:
+    """§5.6.21."""
+    part = [{"entities": [{"id": GAUGE, "type": "Gauge"}], "propertyNames": ["level"]}]
+    exclusive = {"mode": "exclusive", "information": part, "operations": ["redirectionOps"]}
+    await register(admin, registration(source.url, **exclusive))
+    assert (await admin.post(ENTITIES, json=gauge(name="丹江口"))).status_code == 201
+    source.says("DELETE", "/entities", 204)
+    answer = await admin.delete(ENTITIES, params={"type": "Gauge"})
+    assert answer.status_code == 204, answer.text
+    assert source.asked[-1][1] == "/ngsi-ld/v1/entities?type=Gauge"
+    gone = await admin.get(f"{ENTITIES}/{GAUGE}", params={"local": "true"})
+    assert gone.status_code == 404

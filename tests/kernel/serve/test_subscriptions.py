@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from yunmeng.kernel.base import now_us
+from yunmeng.kernel.base import BadInput, now_us
 from yunmeng.kernel.link import obs_subject
-from yunmeng.kernel.model import Row, Series, encode_batch, make_batch
+from yunmeng.kernel.model import Change, ContextLibrary, Row, Series, encode_batch, make_batch
 from yunmeng.kernel.serve import Notifier
+from yunmeng.kernel.serve.matching import tell
+from yunmeng.kernel.serve.watching import Kept, work_out
 from yunmeng.kernel.trust import Principal
 
 SUBSCRIPTIONS = "/ngsi-ld/v1/subscriptions"
@@ -301,3 +303,40 @@ async def test_a_subscription_sees_only_what_its_owner_may(node) -> None:
         await local.expect(1)
         await asyncio.sleep(0.1)
         assert [row["id"] for row in local.rows] == ["urn:ngsi-ld:Station:2"]
+
+
+AT = "2026-01-01T00:00:00.000Z"
+
+
+async def test_changes_are_told_with_what_was_before() -> None:
+    uri = "https://uri.etsi.org/ngsi-ld/default-context/level"
+    body = {
+        "type": "Subscription",
+        "entities": [{"type": "*"}],
+        "notification": {"endpoint": {"uri": "http://127.0.0.1:9/"}, "showChanges": True},
+    }
+    kept = Kept("urn:ngsi-ld:Subscription:1", body, None, Principal("p"), AT, AT)
+    watch = await work_out(kept, "", ContextLibrary())
+    document = {"id": "urn:ngsi-ld:T:1", "type": ["urn:x:T"]}
+    before = {**document, uri: [{"type": "Property", "value": 1}]}
+    after = {**document, uri: [{"type": "Property", "value": 2}]}
+    changed = Change("", document["id"], ("urn:x:T",), "", AT, "updated", (uri,), after, before)
+    assert tell(watch, after, (), changed)["level"] == {"type": "Property", "value": 2, "previousValue": 1}
+    deleted = Change("", document["id"], ("urn:x:T",), "", AT, "deleted", (uri,), {}, before)
+    gone = tell(watch, {}, (), deleted)
+    assert gone["level"] == {"type": "Property", "value": "urn:ngsi-ld:null", "previousValue": 1}
+    assert gone["deletedAt"] == AT
+
+
+async def test_what_a_notification_cannot_be() -> None:
+    endpoint = {"uri": "http://127.0.0.1:9/"}
+    for wrong, key in (
+        ({"showChanges": True, "format": "keyValues"}, "subscription.changes"),
+        ({"pick": ["a"], "omit": ["a"]}, "query.pick-and-omit"),
+    ):
+        notification = {"endpoint": endpoint, **wrong}
+        body = {"type": "Subscription", "entities": [{"type": "T"}], "notification": notification}
+        kept = Kept("urn:ngsi-ld:Subscription:1", body, None, Principal("p"), AT, AT)
+        with pytest.raises(BadInput) as refused:
+            await work_out(kept, "", ContextLibrary())
+        assert refused.value.key == key

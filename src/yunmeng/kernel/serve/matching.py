@@ -13,6 +13,8 @@ from yunmeng.kernel.model import (
     TypeIs,
     TypeSelection,
     compact_entity,
+    is_array,
+    is_object,
     matches,
     matches_geo,
     matches_scopes,
@@ -175,12 +177,16 @@ def tell(
 ) -> dict[str, Any]:
     """Returns the entity as the subscription wants it shown."""
     if change is not None and change.kind == "deleted":
-        names = [watch.context.compact(uri) for uri in change.types]
-        return {"id": change.entity, "type": names[0] if len(names) == 1 else names, "deletedAt": change.at}
+        return _tell_deleted(watch, change, hidden)
     if hidden:
         document = {name: value for name, value in document.items() if name not in hidden}
     if change is not None:
         document = {**document, **_removed(change, hidden)}
+    shown = _shown(watch, document)
+    return _with_previous(watch, shown, change) if change is not None and watch.show_changes else shown
+
+
+def _shown(watch: Watch, document: Document) -> dict[str, Any]:
     return compact_entity(
         document,
         watch.context,
@@ -192,6 +198,38 @@ def tell(
         lang=watch.lang,
         dataset_ids=watch.dataset_ids,
     )
+
+
+def _tell_deleted(watch: Watch, change: Change, hidden: Collection[str]) -> dict[str, Any]:
+    """Returns what tells that an entity is gone; who asked for changes learns what it had (§5.2.14)."""
+    names = [watch.context.compact(uri) for uri in change.types]
+    head = {"id": change.entity, "type": names[0] if len(names) == 1 else names, "deletedAt": change.at}
+    if not watch.show_changes:
+        return head
+    gone = {"id": change.entity, "type": list(change.types), **_removed(change, hidden)}
+    return {**_with_previous(watch, _shown(watch, gone), change), "deletedAt": change.at}
+
+
+def _with_previous(watch: Watch, shown: dict[str, Any], change: Change) -> dict[str, Any]:
+    """Adds to what has changed the value that it had before (§4.5.2, §5.2.14)."""
+    for uri in change.attributes:
+        name = watch.context.compact(uri)
+        if uri in _MEMBERS or name not in shown:
+            continue
+        before = {one.get("datasetId", ""): one for one in change.before.get(uri, ())}
+        rows: list[Any] = shown[name] if is_array(shown[name]) else [shown[name]]
+        for row in filter(is_object, rows):
+            old = before.get(row.get("datasetId", ""))
+            if old is not None:
+                row.update(_previous(watch, uri, old))
+    return shown
+
+
+def _previous(watch: Watch, uri: str, old: Document) -> dict[str, Any]:
+    member = VALUE_MEMBERS[old["type"]]
+    plain = {uri: [{"type": old["type"], member: old[member]}]}
+    value = compact_entity(plain, watch.context)[watch.context.compact(uri)][member]
+    return {f"previous{member[0].upper()}{member[1:]}": value}
 
 
 def _representation(watch: Watch) -> Representation:

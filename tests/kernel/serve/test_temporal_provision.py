@@ -12,7 +12,11 @@ def level(value: int, minute: int, **more: str) -> dict[str, object]:
 
 
 async def fill(node, id_: str = ID) -> str:
-    body = {"id": id_, "type": "Buoy", "level": [level(1, 1), level(2, 2), level(3, 3, datasetId="urn:dataset:1")]}
+    body = {
+        "id": id_,
+        "type": "Buoy",
+        "level": [level(1, 1), level(2, 2), level(3, 3, datasetId="urn:dataset:1")],
+    }
     made = await node.admin.post(TEMPORAL, json=body)
     assert made.status_code == 201, made.text
     return made.headers["location"]

@@ -134,7 +134,12 @@ def test_members_that_a_kind_cannot_have(core, attribute, key):
 
 
 def test_a_proof_keeps_its_sealed_members(core):
-    proof = {"type": "Property", "value": {"proofValue": "z"}, "entityIdSealed": "urn:ngsi-ld:T:1", "entityTypeSealed": "T"}
+    proof = {
+        "type": "Property",
+        "value": {"proofValue": "z"},
+        "entityIdSealed": "urn:ngsi-ld:T:1",
+        "entityTypeSealed": "T",
+    }
     document = expand_entity(entity(ngsildproof=proof), core)
     assert compact_entity(document, core)["ngsildproof"] == proof
     with pytest.raises(BadInput, match="proof"):

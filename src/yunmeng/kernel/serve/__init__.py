@@ -5,13 +5,13 @@ from yunmeng.kernel.serve.audit import AUDIT_SUBJECT, decode_events, encode_even
 from yunmeng.kernel.serve.body import as_array, as_object, read_json, text_member
 from yunmeng.kernel.serve.grades import closed, note_revealed
 from yunmeng.kernel.serve.keeping import keep_records, write, write_one
-from yunmeng.kernel.serve.sources.routes import NGSI_LD_ROUTES
 from yunmeng.kernel.serve.notifier import Notifier
 from yunmeng.kernel.serve.platform import PLATFORM_ROUTES
 from yunmeng.kernel.serve.refusals import problem_document
 from yunmeng.kernel.serve.replies import Reply, empty_reply, json_reply
 from yunmeng.kernel.serve.routes import Call, Language, Route, RouteHandler
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.sources.routes import NGSI_LD_ROUTES
 
 __all__ = [
     "AUDIT_SUBJECT",

@@ -1,4 +1,4 @@
-"""What one api process keeps for itself beside the services: its routes, counts, audit trail, context sources."""
+"""What one api process keeps for itself beside the services: routes, counts, audit trail, sources."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast

@@ -33,7 +33,8 @@ from yunmeng.kernel.model.conditions import (
 from yunmeng.kernel.model.context_library import ContextLibrary, context_link
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD, core_version
-from yunmeng.kernel.model.expand import expand_entity, expand_fragment, expand_instance, utc_text
+from yunmeng.kernel.model.expand import expand_entity, expand_fragment, expand_instance
+from yunmeng.kernel.model.expand_values import utc_text
 from yunmeng.kernel.model.geo import GeoMatcher, distance_m, geometries, matches_geo, parse_geo, to_shape
 from yunmeng.kernel.model.geometry import check_geometry
 from yunmeng.kernel.model.json_values import is_array, is_object

@@ -6,14 +6,20 @@ simplified one (§4.5.4).
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from yunmeng.kernel.base import BadInput, check_urn, format_us, instant_us
+from yunmeng.kernel.base import BadInput, check_urn
 from yunmeng.kernel.model.attribute_kinds import EXPIRY, INSTANCE_MEMBERS, NULL, TIMES, VALUE_MEMBERS
 from yunmeng.kernel.model.contexts import Context
 from yunmeng.kernel.model.core_context import NGSI_LD
+from yunmeng.kernel.model.expand_values import (
+    VALUE_CHECKS,
+    Mode,
+    plain_value,
+    text_list,
+    utc_text,
+    vocabulary_uris,
+)
 from yunmeng.kernel.model.geometry import check_geometry, looks_like_geometry
 from yunmeng.kernel.model.json_values import is_array, is_object
 from yunmeng.kernel.model.operations import Document
@@ -44,22 +50,8 @@ _PROOF = "ngsildproof"
 _UNITLESS = frozenset(("Relationship", "ListRelationship", "JsonProperty", "VocabProperty"))
 _GEO_NAMES = frozenset(NGSI_LD + name for name in ("location", "observationSpace", "operationSpace"))
 _LANGUAGE_TYPES = frozenset(("langString", "rdf:langString"))
-_LANGUAGE = re.compile(r"(?:[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|@none)\Z")
 _SCOPE = re.compile(r"/?[^\W\d_]\w*(?:/[^\W\d_]\w*)*\Z")
-_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]{1,1000}\Z")
 _NO_CONTROL = re.compile(r"[^\x00-\x1f\x7f]{1,64}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class _Mode:
-    """How to read: ``nulls`` may ask for removals, ``partial`` instances may lack their value."""
-
-    names: dict[str, str]
-    simplified: bool = False
-    temporal: bool = False
-    nulls: bool = False
-    partial: bool = False
-    merging: bool = False
 
 
 def expand_entity(
@@ -72,7 +64,7 @@ def expand_entity(
     """
     if not is_object(body):
         raise BadInput("entity.not-object")
-    document = _entity(body, _Mode(context.expanded, simplified, temporal))
+    document = _entity(body, Mode(context.expanded, simplified, temporal))
     if "id" not in document:
         raise BadInput("entity.no-id")
     if "type" not in document:
@@ -95,20 +87,20 @@ def expand_fragment(
     """
     if not is_object(body):
         raise BadInput("entity.not-object")
-    return _entity(body, _Mode(context.expanded, simplified, temporal, nulls, partial, merging=True))
+    return _entity(body, Mode(context.expanded, simplified, temporal, nulls, partial, merging=True))
 
 
 def expand_instance(
     name: str, body: object, context: Context, *, nulls: bool = True, partial: bool = False
 ) -> Document:
     """Returns the stored form of one instance of the attribute ``name`` (§5.6.4, §5.6.19)."""
-    mode = _Mode(context.expanded, nulls=nulls, partial=partial)
+    mode = Mode(context.expanded, nulls=nulls, partial=partial)
     if is_object(body) and not looks_like_geometry(body):
         return _instance(mode, name, body)
     return _instances(mode, name, body)[0]
 
 
-def _entity(body: dict[str, Any], mode: _Mode) -> Document:
+def _entity(body: dict[str, Any], mode: Mode) -> Document:
     document: Document = {}
     names = mode.names
     for name, value in body.items():
@@ -138,7 +130,7 @@ def _id(value: object) -> str:
     return check_urn(value)
 
 
-def _expiry(mode: _Mode, name: str, value: object) -> str:
+def _expiry(mode: Mode, name: str, value: object) -> str:
     if value == NULL:
         if not mode.nulls:
             raise BadInput("attribute.null", attribute=name)
@@ -161,17 +153,11 @@ def _must_be_geo(name: str, instances: list[Document]) -> None:
             raise BadInput("geometry.type", attribute=name)
 
 
-def _types(mode: _Mode, value: object) -> list[str]:
-    names = _texts(value)
+def _types(mode: Mode, value: object) -> list[str]:
+    names = text_list(value)
     if not names or not all(names):
         raise BadInput("entity.type")
     return list(dict.fromkeys(mode.names[name] for name in names))
-
-
-def _texts(value: object) -> list[str]:
-    items = value if is_array(value) else [value]
-    texts = [item for item in items if isinstance(item, str)]
-    return texts if len(texts) == len(items) else []
 
 
 def _scopes(value: object, *, nulls: bool) -> list[str]:
@@ -179,13 +165,13 @@ def _scopes(value: object, *, nulls: bool) -> list[str]:
         return [NULL]
     if is_object(value) and value.get("type") == "Property":
         value = value.get("value")
-    scopes = _texts(value)
+    scopes = text_list(value)
     if not scopes or not all(_SCOPE.match(scope) for scope in scopes):
         raise BadInput("scope.invalid", scope=value)
     return list(dict.fromkeys(scope if scope.startswith("/") else f"/{scope}" for scope in scopes))
 
 
-def _instances(mode: _Mode, name: str, value: object) -> list[Document]:
+def _instances(mode: Mode, name: str, value: object) -> list[Document]:
     if is_object(value):
         if looks_like_geometry(value):
             return [{"type": "GeoProperty", "value": check_geometry(name, value)}]
@@ -196,7 +182,7 @@ def _instances(mode: _Mode, name: str, value: object) -> list[Document]:
         return [_instance(mode, name, value)]
     if is_array(value) and value and all(is_object(item) and _is_instance(item) for item in value):
         return _many(mode, name, value)
-    return [{"type": "Property", "value": _plain(mode, name, value)}]
+    return [{"type": "Property", "value": plain_value(mode, name, value)}]
 
 
 def _is_instance(item: dict[str, Any]) -> bool:
@@ -204,7 +190,7 @@ def _is_instance(item: dict[str, Any]) -> bool:
     return (isinstance(kind, str) and kind in VALUE_MEMBERS) or not item.keys().isdisjoint(_KIND_OF_MEMBER)
 
 
-def _many(mode: _Mode, name: str, items: list[Any]) -> list[Document]:
+def _many(mode: Mode, name: str, items: list[Any]) -> list[Document]:
     instances = [_instance(mode, name, item) for item in items]
     if not mode.temporal and len(instances) > 1:
         datasets = {instance.get("datasetId", "") for instance in instances}
@@ -213,7 +199,7 @@ def _many(mode: _Mode, name: str, items: list[Any]) -> list[Document]:
     return instances
 
 
-def _datasets(mode: _Mode, name: str, values: dict[str, Any]) -> list[Document]:
+def _datasets(mode: Mode, name: str, values: dict[str, Any]) -> list[Document]:
     found: list[Document] = []
     for dataset, value in values.items():
         mark = {} if dataset == "@none" else {"datasetId": check_urn(dataset)}
@@ -223,7 +209,7 @@ def _datasets(mode: _Mode, name: str, values: dict[str, Any]) -> list[Document]:
     return found
 
 
-def _instance(mode: _Mode, name: str, body: dict[str, Any]) -> Document:
+def _instance(mode: Mode, name: str, body: dict[str, Any]) -> Document:
     kind = _kind(mode, name, body)
     member = VALUE_MEMBERS.get(kind, "")
     instance: Document = {"type": kind} if kind else {}
@@ -232,7 +218,7 @@ def _instance(mode: _Mode, name: str, body: dict[str, Any]) -> Document:
             if value == NULL and mode.nulls:
                 instance[key] = NULL
             else:
-                instance[key] = _VALUE_CHECKS[kind](mode, name, value)
+                instance[key] = VALUE_CHECKS[kind](mode, name, value)
         elif key == "type":
             continue
         elif key in INSTANCE_MEMBERS:
@@ -243,7 +229,7 @@ def _instance(mode: _Mode, name: str, body: dict[str, Any]) -> Document:
     return instance
 
 
-def _kind(mode: _Mode, name: str, body: dict[str, Any]) -> str:
+def _kind(mode: Mode, name: str, body: dict[str, Any]) -> str:
     kind = body.get("type")
     if kind is None:
         kind = _infer(body)
@@ -259,7 +245,7 @@ def _kind(mode: _Mode, name: str, body: dict[str, Any]) -> str:
     return kind
 
 
-def _sub_name(mode: _Mode, instance: Document, name: str, key: str) -> str:
+def _sub_name(mode: Mode, instance: Document, name: str, key: str) -> str:
     if key == "@context":
         raise BadInput("context.nested", attribute=name)
     if key in _PREVIOUS:
@@ -277,7 +263,7 @@ def _infer(body: dict[str, Any]) -> str:
     return ""
 
 
-def _member(mode: _Mode, instance: Document, name: str, key: str, value: object) -> None:
+def _member(mode: Mode, instance: Document, name: str, key: str, value: object) -> None:
     if key in TIMES:
         return
     read = _MEMBERS.get(key)
@@ -289,15 +275,15 @@ def _member(mode: _Mode, instance: Document, name: str, key: str, value: object)
         instance[key] = found
 
 
-def _dataset_id(mode: _Mode, instance: Document, name: str, value: object) -> str | None:
+def _dataset_id(mode: Mode, instance: Document, name: str, value: object) -> str | None:
     return None if value == "@none" else _id(value)
 
 
-def _instance_id(mode: _Mode, instance: Document, name: str, value: object) -> str | None:
+def _instance_id(mode: Mode, instance: Document, name: str, value: object) -> str | None:
     return check_urn(value) if mode.temporal else None
 
 
-def _unit_code(mode: _Mode, instance: Document, name: str, value: object) -> str:
+def _unit_code(mode: Mode, instance: Document, name: str, value: object) -> str:
     if instance.get("type") in _UNITLESS:
         _alien(instance, name, "unitCode")
     return _unit(name, value)
@@ -322,134 +308,14 @@ def _unit(name: str, value: object) -> str:
     return value
 
 
-def utc_text(value: object) -> str:
-    """Returns a date and time as the client wrote it when it is in UTC, else converted to UTC.
-
-    Raises ``BadInput`` with ``time.bad`` or ``time.naive``.
-    """
-    return _utc_text(value) if isinstance(value, str) else format_us(instant_us(value))
-
-
-@lru_cache(maxsize=65_536)
-def _utc_text(value: str) -> str:
-    us = instant_us(value)
-    return value if value.endswith("Z") and "," not in value else format_us(us)
-
-
-def _plain(mode: _Mode, name: str, value: object) -> object:
-    if value is None or (value == NULL and not mode.nulls):
-        raise BadInput("attribute.null", attribute=name)
-    if not mode.merging and value.__class__ in (dict, list) and _holds_null(value):
-        raise BadInput("attribute.null", attribute=name)
-    return value
-
-
-def _property(mode: _Mode, name: str, value: object) -> object:
-    if is_object(value) and "@type" in value and "@value" in value:
-        _typed(value)
-    return _plain(mode, name, value)
-
-
-def _holds_null(value: object) -> bool:
-    if is_object(value):
-        return any(_holds_null(item) for item in value.values())
-    if is_array(value):
-        return any(_holds_null(item) for item in value)
-    return value == NULL
-
-
-def _typed(value: dict[str, Any]) -> None:
-    if value["@type"] in ("DateTime", NGSI_LD + "DateTime"):
-        utc_text(value["@value"])
-
-
-def _geometry(mode: _Mode, name: str, value: object) -> object:
-    return check_geometry(name, value)
-
-
-def _relationship(mode: _Mode, name: str, value: object) -> object:
-    if is_array(value):
-        if not value:
-            raise BadInput("attribute.object", attribute=name)
-        return [_uri(name, item) for item in value]
-    return _uri(name, value)
-
-
-def _uri(name: str, value: object) -> str:
-    if not isinstance(value, str) or value == NULL:
-        raise BadInput("attribute.object", attribute=name)
-    try:
-        return check_urn(value)
-    except BadInput as cause:
-        # an object may be an IRI (RFC 3987): letters of any script, but nothing invisible
-        if _IRI.match(value) and value.isprintable() and not value.isascii():
-            return value
-        raise BadInput("attribute.object", attribute=name) from cause
-
-
-def _object_list(mode: _Mode, name: str, value: object) -> object:
-    if not is_array(value):
-        raise BadInput("attribute.object", attribute=name)
-    if mode.nulls and value == [NULL]:
-        return NULL
-    return [{"object": _uri(name, item.get("object") if is_object(item) else item)} for item in value]
-
-
-def _languages(mode: _Mode, name: str, value: object) -> object:
-    if not is_object(value) or not value:
-        raise BadInput("attribute.language", attribute=name)
-    if mode.nulls and value == {"@none": NULL}:
-        return NULL
-    for language, words in value.items():
-        texts = words if is_array(words) else [words]
-        if not _LANGUAGE.match(language) or not all(isinstance(text, str) for text in texts):
-            raise BadInput("attribute.language", attribute=name)
-        if NULL in texts and not mode.nulls:
-            raise BadInput("attribute.null", attribute=name)
-    return value
-
-
-def _vocab(mode: _Mode, name: str, value: object) -> object:
-    names = _texts(value)
-    if not names:
-        raise BadInput("attribute.vocab", attribute=name)
-    uris = [mode.names[item] for item in names]
-    return uris if is_array(value) else uris[0]
-
-
-def _json(mode: _Mode, name: str, value: object) -> object:
-    if value == NULL:
-        raise BadInput("attribute.null", attribute=name)
-    if not is_object(value) and not is_array(value):
-        raise BadInput("attribute.json", attribute=name)
-    return value
-
-
-def _list(mode: _Mode, name: str, value: object) -> object:
-    if not is_array(value) or (NULL in value and not mode.nulls):
-        raise BadInput("attribute.list", attribute=name)
-    return NULL if value == [NULL] else value
-
-
-_VALUE_CHECKS: dict[str, Callable[[_Mode, str, object], object]] = {
-    "Property": _property,
-    "GeoProperty": _geometry,
-    "Relationship": _relationship,
-    "LanguageProperty": _languages,
-    "VocabProperty": _vocab,
-    "JsonProperty": _json,
-    "ListProperty": _list,
-    "ListRelationship": _object_list,
-}
-
-_MEMBERS: dict[str, Callable[[_Mode, Document, str, object], object]] = {
+_MEMBERS: dict[str, Callable[[Mode, Document, str, object], object]] = {
     "observedAt": lambda _, _instance, _name, value: _moment(value),
     EXPIRY: lambda mode, _, name, value: _expiry(mode, name, value),
     "datasetId": _dataset_id,
     "instanceId": _instance_id,
     "unitCode": _unit_code,
-    "objectType": lambda mode, _, name, value: _vocab(mode, name, value),
-    "entityTypeSealed": lambda mode, _, name, value: _vocab(mode, name, value),
+    "objectType": lambda mode, _, name, value: vocabulary_uris(mode, name, value),
+    "entityTypeSealed": lambda mode, _, name, value: vocabulary_uris(mode, name, value),
     "entityIdSealed": lambda _, _instance, _name, value: _id(value),
     "valueType": lambda _, instance, name, value: _value_type(instance, name, value),
 }

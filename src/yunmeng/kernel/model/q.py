@@ -23,7 +23,7 @@ from yunmeng.kernel.model.conditions import (
     Range,
 )
 from yunmeng.kernel.model.contexts import Context
-from yunmeng.kernel.model.expand import utc_text
+from yunmeng.kernel.model.expand_values import utc_text
 from yunmeng.kernel.model.pattern import check_pattern
 
 _NAME = re.compile(r"[^\W\d_][\w-]*(?::[^\W\d][\w-]*)?")

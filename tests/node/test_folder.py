@@ -52,6 +52,14 @@ def test_endpoints_of_a_node_that_was_killed_are_forgotten(tmp_path: Path) -> No
     folder.close()
 
 
+def test_the_log_of_whoever_started_the_node_may_lie_in_the_folder(tmp_path):
+    (tmp_path / "broker.log").write_text("started\n")
+    folder = DataFolder(tmp_path)
+    folder.open()
+    folder.close()
+    assert (tmp_path / "broker.log").read_text() == "started\n"
+
+
 def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "huanghelou.jpg").write_bytes(b"jpeg")

@@ -100,7 +100,7 @@ class DataFolder:
     def _check_mark(self) -> bool:
         """Tells whether the folder bears our mark; a folder that is refused stays as it was."""
         if not self._mark.exists():
-            strangers = {entry.name for entry in self.path.iterdir()} - {"run", "logs"}
+            strangers = {entry.name for entry in self.path.iterdir() if not _may_lie_beside(entry)}
             if strangers:
                 raise Broken("node.foreign", path=self.path, found=", ".join(sorted(strangers)[:3]))
             return False
@@ -111,6 +111,11 @@ class DataFolder:
         if found.format > FORMAT:
             raise Broken("node.newer", path=self.path, made_by=found.made_by, version=__version__)
         return True
+
+
+def _may_lie_beside(entry: Path) -> bool:
+    """Our own folders, and the log of whoever started us: output is often redirected into the folder."""
+    return entry.name in {"run", "logs"} or (entry.suffix == ".log" and entry.is_file())
 
 
 def write_private(path: Path, data: bytes) -> None:

@@ -52,7 +52,7 @@ def test_endpoints_of_a_node_that_was_killed_are_forgotten(tmp_path: Path) -> No
     folder.close()
 
 
-def test_the_log_of_whoever_started_the_node_may_lie_in_the_folder(tmp_path):
+def test_the_log_of_whoever_started_the_node_may_lie_in_the_folder(tmp_path: Path) -> None:
     (tmp_path / "broker.log").write_text("started\n")
     folder = DataFolder(tmp_path)
     folder.open()

@@ -74,7 +74,7 @@ def test_profiles_ship_and_set_their_tier(name):
         ("http.prot=1", "http.prot", "http.port"),
         ("htpp.port=1", "htpp.port", "http.port"),
         ("keeper.lingerms=1", "keeper.lingerms", "keeper.linger_ms"),
-        ("http=1", "http.", "http.port"),
+        ("http=1", "http.", "http.url"),
         ("contexts=1", "contexts.", ""),
         ("zzzzzz.qqqqqq=1", "zzzzzz.qqqqqq", ""),
     ],

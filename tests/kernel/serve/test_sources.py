@@ -12,7 +12,7 @@ import pytest
 
 from yunmeng.kernel.serve import Notifier
 
-from .conftest import Node, until
+from .conftest import CORE, Node, until
 
 REGISTRATIONS = "/ngsi-ld/v1/csourceRegistrations"
 SUBSCRIPTIONS = "/ngsi-ld/v1/csourceSubscriptions"
@@ -346,3 +346,16 @@ async def test_a_purge_reaches_sources_too(admin: httpx.AsyncClient, source: Sou
     assert source.asked[-1][1] == "/ngsi-ld/v1/entities?type=Gauge"
     gone = await admin.get(f"{ENTITIES}/{GAUGE}", params={"local": "true"})
     assert gone.status_code == 404
+
+
+async def test_a_context_that_a_registration_asks_for_is_named_to_its_source(
+    admin: httpx.AsyncClient, source: Source
+) -> None:
+    """§4.3.6.6, §6.3.19: also where it is the core context; the key is no header of its own."""
+    await register(
+        admin, registration(source.url, contextSourceInfo=[{"key": "jsonldContext", "value": CORE}])
+    )
+    assert (await admin.get(ENTITIES, params={"type": "Gauge"})).status_code == 200
+    headers = source.asked[-1][2]
+    assert headers["link"].startswith(f"<{CORE}>")
+    assert "jsonldcontext" not in headers

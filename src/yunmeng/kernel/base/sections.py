@@ -30,10 +30,16 @@ class NodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where people and programs reach the node; ``max_body`` is in bytes."""
+    """Where people and programs reach the node; ``max_body`` is in bytes.
+
+    ``url`` is how others address it where that is not the host and port, ``alias`` by what name other
+    brokers know it (ETSI GS CIM 009 §5.2.40).
+    """
 
     host: str = "127.0.0.1"
     port: int = _within(8420, 0, 65_535)
+    url: str = ""
+    alias: str = ""
     workers: int = _within(1, 1, 256)
     max_body: int = _within(8 << 20, 1024)
     temporal_values: int = _within(10_000, 1)

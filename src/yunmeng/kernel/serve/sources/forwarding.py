@@ -154,7 +154,9 @@ def forward_context(registration: Registration, context: Context) -> Context | N
 
 def _content(forward: Forward) -> tuple[bytes | None, dict[str, str]]:
     context = forward.context
-    link = {"Link": link_header(context.link)} if context.link and context.link != CORE_CONTEXT else {}
+    # what a registration asks for is sent even where every broker would assume it (§4.3.6.6)
+    told = forward.registration.context is not None or context.link != CORE_CONTEXT
+    link = {"Link": link_header(context.link)} if context.link and told else {}
     if forward.body is None:
         return None, link
     wanted = forward.registration.content_type

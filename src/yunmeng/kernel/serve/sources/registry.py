@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import aclosing
 from hashlib import sha256
+from urllib.parse import quote
 
 import msgspec
 
@@ -127,5 +128,7 @@ class Registry:
 def _alias(services: Services) -> str:
     """Returns the name by which this broker knows itself in ``Via``, the same in all of its processes."""
     node, http = services.settings.node, services.settings.http
+    if http.alias:
+        return quote(http.alias, safe="")
     place = f"{node.name}|{node.division}|{node.data.resolve()}|{http.host}|{http.port}"
     return f"yunmeng-{sha256(place.encode()).hexdigest()[:12]}"

@@ -185,12 +185,13 @@ def test_datasets_are_told_apart(vehicle):
     assert [one["value"] for one in shown(applied)["speed"]] == [9, 54]
 
 
-def test_update_replaces_whole_attributes_and_reports_the_others(vehicle):
+def test_update_replaces_whole_attributes_and_adds_the_missing(vehicle):
     new = {"temperature": {"type": "Property", "value": 100, "observedAt": "2022-03-14T13:00:00.000Z"}}
-    applied = carry(Update(ID, fragment({**new, "doors": 4})), vehicle)
+    applied = carry(Update(ID, fragment({**new, "doors": 4, "wings": NULL})), vehicle)
     assert shown(applied)["temperature"] == new["temperature"]
-    assert applied.outcome.not_updated == {VOCAB + "doors": "attribute.unknown"}
-    assert names(applied) == {"temperature"}
+    assert shown(applied)["doors"]["value"] == 4
+    assert applied.outcome.not_updated == {VOCAB + "wings": "attribute.unknown"}
+    assert names(applied) == {"temperature", "doors"}
 
 
 def test_update_with_null_deletes(vehicle):

@@ -115,10 +115,13 @@ async def test_merge_replace_append_update_and_delete_of_attributes(admin: httpx
     assert kept.json()["notUpdated"][0]["attributeName"].endswith("/state")
     assert (await now())["state"] == "on"
 
-    changed = await admin.patch(f"{address}/attrs", json={"state": {"value": "off"}, "unheard": {"value": 1}})
-    assert changed.status_code == 207
-    assert changed.json()["notUpdated"][0]["attributeName"].endswith("/unheard")
-    assert (await now())["state"] == "off"
+    changed = await admin.patch(f"{address}/attrs", json={"state": {"value": "off"}, "fresh": {"value": 1}})
+    assert changed.status_code == 204
+    assert ((await now())["state"], (await now())["fresh"]) == ("off", 1)
+    unheard = {"unheard": {"value": "urn:ngsi-ld:null"}}
+    dropped = await admin.patch(f"{address}/attrs", json=unheard)
+    assert dropped.status_code == 207
+    assert dropped.json()["notUpdated"][0]["attributeName"].endswith("/unheard")
 
     assert (await admin.patch(f"{address}/attrs/state", json={"value": "half"})).status_code == 204
     assert (await now())["state"] == "half"

@@ -34,7 +34,10 @@ def append(operation: Append, draft: Draft) -> None:
 
 
 def update(fragment: Document, draft: Draft) -> None:
-    """Replaces attributes that exist, as whole instances; reports the others (§5.6.2, §5.5.8)."""
+    """Replaces attributes as whole instances and adds those that are missing (§5.6.2).
+
+    A scope is replaced where there is one, and reported where there is none (§4.18).
+    """
     draft.add_types(fragment.get("type", []))
     draft.set_expiry(fragment)
     if "scope" in fragment and "scope" not in draft.document:
@@ -42,9 +45,6 @@ def update(fragment: Document, draft: Draft) -> None:
     elif "scope" in fragment:
         draft.set_scopes(fragment["scope"])
     for attribute, instances in attributes_of(fragment):
-        if attribute not in draft.document:
-            draft.not_updated[attribute] = "attribute.unknown"
-            continue
         for instance in instances:
             _put_or_drop(draft, attribute, instance)
 

@@ -11,6 +11,7 @@ from yunmeng.kernel.model import (
     ContextLibrary,
     Create,
     Exists,
+    Linked,
     Operand,
     Or,
     Path,
@@ -96,12 +97,16 @@ def test_values_can_be_names_of_the_vocabulary():
         ("a=b", "q.operator", 2),
         ("a b", "q.operator", 2),
         ("a==", "q.value", 4),
-        ("a==b", "q.value", 4),
+        ("a==b+", "q.value", 4),
         ('a=="b', "q.value", 4),
         ("a==1e999", "q.value", 4),
         ("a==01", "q.value", 4),
         ('a=="\\x"', "q.value", 4),
-        ("a==1..x", "q.value", 7),
+        ("a==1..+", "q.value", 7),
+        ("a{b==1", "q.brace", 4),
+        ("a{b}{c}==1", "q.operator", 5),
+        ("a{b{c}==1", "q.brace", 7),
+        ("a{b{c{d}}}==1", "q.links", 6),
         ('a==1.."x"', "q.range", 7),
         ("(a", "q.parenthesis", 3),
         ("a)", "q.end", 2),
@@ -116,7 +121,7 @@ def test_values_can_be_names_of_the_vocabulary():
 )
 def test_errors_say_where_and_what(text, key, position):
     with pytest.raises(BadInput) as caught:
-        parse_q(text, CORE)
+        parse_q(text, CORE, links=2)
     assert (caught.value.key, caught.value.facts["position"]) == (key, position)
     assert f"character {position}" in str(caught.value)
 
@@ -131,7 +136,20 @@ def test_bad_values(text, key):
     assert caught.value.key == key
 
 
-def test_linked_paths_are_not_supported():
+def test_linked_paths_name_types_and_what_their_entity_must_fulfil():
+    """The examples of §4.9 for linked entities."""
+    relationship, name = Path(VOCAB + "managedBy"), Path(VOCAB + "name")
+    is_smith = Compare(name, "==", (Operand("string", "Smith"),))
+    assert parse_q('managedBy{name}=="Smith"', CORE, links=1) == Linked(relationship, (), is_smith)
+    hinted = Linked(relationship, (VOCAB + "Person", VOCAB + "Team"), is_smith)
+    assert parse_q('managedBy{Person,Team:name}=="Smith"', CORE, links=1) == hinted
+    deep = parse_q('a{b{name}}=="Smith";c', CORE, links=2)
+    inner = Linked(Path(VOCAB + "b"), (), is_smith)
+    assert deep == And((Linked(Path(VOCAB + "a"), (), inner), Exists(Path(VOCAB + "c"))))
+    assert parse_q("a{b}", CORE, links=1) == Linked(Path(VOCAB + "a"), (), Exists(Path(VOCAB + "b")))
+
+
+def test_linked_paths_are_not_followed_everywhere():
     with pytest.raises(Unsupported, match="character 7"):
         parse_q("sensor{humidity}==40", CORE)
 
@@ -165,6 +183,7 @@ MATCHING = [
     'periods=="Second"', "route==urn:ngsi-ld:BusStop:2", 'ticket[id]=="85a6cc52"', "speed==55", "speed==54.5",
     "speed!=55", "speed>54.9", 'name!~="^Up"', 'name!=1', f"category=={VOCAB}public",
     '((totalSpotNumber>500|open==true);name~=Down.*One)', "scopeless|(open;totalSpotNumber)",
+    "!nope;open", "!name|open", "!name.nope", "!address[nope]",
 ]  # fmt: skip
 NOT_MATCHING = [
     "nope", "open;nope", 'name=="downtown one"', 'nope!="X"', 'totalSpotNumber=="200"', "name>1", 'name==1',
@@ -173,7 +192,7 @@ NOT_MATCHING = [
     'address=="Porto"', "address[city.x]", 'street!="Luoyu Road"', 'street[fr]=="x"', "street[fr]",
     "owner!=urn:ngsi-ld:Org:2", 'owner>"urn"', 'owner~="urn.*"', 'periods!="Second"', 'name~="^One"',
     'totalSpotNumber~="2"', 'totalSpotNumber!~="x"', 'name!~="Down"', "location.observedAt",
-    "ticket[value]",
+    "ticket[value]", "!name", "!name|nope", "!open;name", "!address[city]", "name==Downtown",
 ]  # fmt: skip
 
 
@@ -232,4 +251,4 @@ def test_any_text_is_read_or_refused_with_words(text):
     if isinstance(found, str):
         assert "?" not in found or "?" in text
     else:
-        assert matches({"id": "urn:xx:y", "type": ["T"]}, found) is False
+        assert isinstance(matches({"id": "urn:xx:y", "type": ["T"]}, found), bool)

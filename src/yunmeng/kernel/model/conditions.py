@@ -44,9 +44,22 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The path leads to something."""
+    """The path leads to something; ``negated``: to nothing."""
 
     path: Path
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """An entity to which the relationship at ``path`` leads fulfils the condition; ``types``: is one of them.
+
+    Whoever holds the linked entities resolves it into a comparison with their ids before anything is matched.
+    """
+
+    path: Path
+    types: tuple[str, ...]
+    condition: "Condition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,7 @@ class Or:
     parts: "tuple[Condition, ...]"
 
 
-Condition = Compare | Exists | And | Or
+Condition = Compare | Exists | Linked | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +136,20 @@ class GeoCondition:
     property: str
     min_distance: float | None = None
     max_distance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One key of an order: what the path leads to, or its distance from a GeoJSON geometry."""
+
+    path: Path
+    descending: bool = False
+    origin: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How entities are ordered (§4.23); texts by ``collation``, by code points when it is empty."""
+
+    keys: tuple[OrderKey, ...]
+    collation: str = ""

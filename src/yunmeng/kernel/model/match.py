@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from yunmeng.kernel.base import BadInput, instant_us
-from yunmeng.kernel.model.attribute_kinds import TIMES, VALUE_MEMBERS
-from yunmeng.kernel.model.conditions import And, Compare, Condition, Exists, Operand, Or, Path, Range
+from yunmeng.kernel.model.attribute_kinds import ENTITY_MEMBERS, EXPIRY, TIMES, VALUE_MEMBERS
+from yunmeng.kernel.model.conditions import And, Compare, Condition, Exists, Linked, Operand, Or, Path, Range
 from yunmeng.kernel.model.json_values import is_array, is_object
 from yunmeng.kernel.model.operations import Document
 from yunmeng.kernel.model.pattern import check_pattern
@@ -19,6 +19,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+_TIMES = frozenset((*TIMES, EXPIRY, "observedAt"))
 _RELATIONSHIPS = frozenset(("Relationship", "ListRelationship"))
 
 
@@ -26,22 +27,25 @@ def matches(document: Document, condition: Condition) -> bool:
     """Says whether a stored document fulfils the condition; of several instances one is enough."""
     match condition:
         case Compare():
-            return any(_compare(condition, *target) for target in _targets(document, condition.path))
-        case Exists(path):
-            return next(_targets(document, path), None) is not None
+            return any(_compare(condition, *target) for target in targets(document, condition.path))
+        case Exists(path, negated):
+            return (next(targets(document, path), None) is None) == negated
+        case Linked():
+            raise TypeError("a condition on linked entities must be resolved before it is matched")
         case And(parts):
             return all(matches(document, part) for part in parts)
         case Or(parts):
             return any(matches(document, part) for part in parts)
 
 
-def _targets(document: Document, path: Path) -> Iterator[tuple[str, Any]]:
+def targets(document: Document, path: Path) -> Iterator[tuple[str, Any]]:
     """Yields (kind of attribute, value) of everything that the path leads to."""
     found = document.get(path.attribute)
     if found is None:
         return
-    if path.attribute in TIMES:
-        yield "Time", found
+    if path.attribute in ENTITY_MEMBERS:
+        for item in found if is_array(found) else (found,):
+            yield "Time" if path.attribute in _TIMES else "Member", item
         return
     for instance in found:
         yield from _below(instance, path.sub, path.keys)
@@ -55,7 +59,7 @@ def _below(instance: Document, sub: tuple[str, ...], keys: tuple[str, ...]) -> I
     if found is None:
         return
     if not is_array(found):
-        yield "Time" if sub[0] == "observedAt" or sub[0] in TIMES else "Member", found
+        yield "Time" if sub[0] in _TIMES else "Member", found
         return
     for inner in found:
         yield from _below(inner, sub[1:], keys)

@@ -9,12 +9,13 @@ from math import isfinite
 import msgspec
 
 from yunmeng.kernel.base import BadInput, Unsupported
-from yunmeng.kernel.model.attribute_kinds import INSTANCE_MEMBERS, TIMES
+from yunmeng.kernel.model.attribute_kinds import ENTITY_MEMBERS, INSTANCE_MEMBERS, TIMES
 from yunmeng.kernel.model.conditions import (
     And,
     Compare,
     Condition,
     Exists,
+    Linked,
     Operand,
     OperandKind,
     Operator,
@@ -27,6 +28,7 @@ from yunmeng.kernel.model.expand_values import utc_text
 from yunmeng.kernel.model.pattern import check_pattern
 
 _NAME = re.compile(r"[^\W\d_][\w-]*(?::[^\W\d][\w-]*)?")
+_HINT = re.compile(r"([^\W\d_][\w-]*(?:,[^\W\d_][\w-]*)*):(?=[^\W\d_])")
 _OPERATOR = re.compile(r"==|!=|>=|>|<=|<|~=|!~=")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z")
@@ -40,17 +42,28 @@ _DEEPEST = 32
 _LONGEST = 16_384
 
 
-def parse_q(text: str, context: Context, expand_values: Collection[str] = ()) -> Condition:
+def parse_q(
+    text: str, context: Context, expand_values: Collection[str] = (), links: int | None = None
+) -> Condition:
     """Returns the condition that ``q`` states; names become URIs.
 
     ``expand_values`` are the names whose values are names too (VocabProperty). ``createdAt`` and
-    ``modifiedAt`` of the entity stay member names. Raises ``BadInput`` with the key of what was expected
-    (``q.name``, ``q.value``, ``q.end``...), the position from 1 and the text there, and
-    ``Unsupported("q.linked")`` for paths into linked entities.
+    ``modifiedAt`` of the entity stay member names. ``links`` is how many relationships a path may follow;
+    None where linked entities are never asked. Raises ``BadInput`` with the key of what was expected
+    (``q.name``, ``q.value``, ``q.end``...), the position from 1 and the text there, ``q.links`` for paths
+    that follow more relationships, and ``Unsupported("q.linked")`` where none can be followed.
     """
     if len(text) > _LONGEST:
         raise BadInput("q.long", characters=len(text))
-    return _Reader(text, context, frozenset(expand_values)).whole()
+    return _Reader(text, context, frozenset(expand_values), links).whole()
+
+
+def parse_path(text: str, context: Context) -> Path:
+    """Returns the path ``attribute.sub[key]``; members of an entity keep their names.
+
+    Raises ``BadInput`` like :func:`parse_q`.
+    """
+    return _Reader(text, context, frozenset(), None).whole_path()
 
 
 @dataclass(slots=True)
@@ -60,14 +73,23 @@ class _Reader:
     text: str
     context: Context
     expand_values: frozenset[str]
+    links: int | None = None
     place: int = 0
     depth: int = 0
+    hops: int = 0
 
     def whole(self) -> Condition:
         condition = self._any()
         if self.place < len(self.text):
             raise self._expected("q.end")
         return condition
+
+    def whole_path(self) -> Path:
+        """Reads the text as one path."""
+        path = self._path(ENTITY_MEMBERS)
+        if self.place < len(self.text):
+            raise self._expected("q.end")
+        return path
 
     def _expected(self, key: str) -> BadInput:
         rest = self.text[self.place : self.place + 20]
@@ -104,9 +126,15 @@ class _Reader:
         return condition
 
     def _term(self) -> Condition:
+        if self._take("!"):
+            return Exists(self._path(), negated=True)
         first = self.place
         path = self._path()
-        name = self.text[first : self.place]
+        if self.text.startswith("{", self.place):
+            return self._linked(path)
+        return self._compared(path, self.text[first : self.place])
+
+    def _compared(self, path: Path, name: str) -> Condition:
         found = _OPERATOR.match(self.text, self.place)
         if found is None:
             if self.text[self.place : self.place + 1] not in ("", ";", "|", ")"):
@@ -120,7 +148,39 @@ class _Reader:
         operands = self._operands(read) if operator in ("==", "!=") else (read(),)
         return Compare(path, operator, tuple(self._timed(path, operand) for operand in operands))
 
-    def _path(self) -> Path:
+    def _linked(self, path: Path) -> Condition:
+        """Reads ``{Type:path}`` and what follows it: a condition on the linked entity (§4.9)."""
+        if self.links is None:
+            raise Unsupported("q.linked", position=self.place + 1)
+        self.hops += 1
+        if self.hops > self.links:
+            raise self._expected("q.links")
+        self.place += 1
+        types = self._hints()
+        first = self.place
+        inner = self._path()
+        name = self.text[first : self.place]
+        if self.text.startswith("{", self.place):
+            nested = self._linked(inner)
+            self.hops -= 1
+            return Linked(path, types, nested)
+        # the braces close before the operator: close the outer ones too
+        for _ in range(self.hops):
+            if not self._take("}"):
+                raise self._expected("q.brace")
+        compared = self._compared(inner, name)
+        self.hops -= 1
+        return Linked(path, types, compared)
+
+    def _hints(self) -> tuple[str, ...]:
+        """Reads the types before the colon of a linked path, none without one."""
+        found = _HINT.match(self.text, self.place)
+        if found is None:
+            return ()
+        self.place = found.end()
+        return tuple(self.context.expanded[name] for name in found[1].split(","))
+
+    def _path(self, members: frozenset[str] = TIMES) -> Path:
         names = [self._name()]
         while self._take("."):
             names.append(self._name())
@@ -131,9 +191,7 @@ class _Reader:
             if not keys or not all(keys):
                 raise self._expected("q.key")
             self.place = end + 1
-        if self.text.startswith("{", self.place):
-            raise Unsupported("q.linked", position=self.place + 1)
-        top = names[0] if names[0] in TIMES else self.context.expanded[names[0]]
+        top = names[0] if names[0] in members else self.context.expanded[names[0]]
         sub = [name if name in INSTANCE_MEMBERS else self.context.expanded[name] for name in names[1:]]
         return Path(top, tuple(sub), tuple(keys))
 
@@ -238,7 +296,10 @@ def _literal(raw: str) -> Operand | None:
         return _calendar("date", raw, lambda: date.fromisoformat(raw))
     if _TIME.match(raw):
         return _calendar("time", raw, lambda: time.fromisoformat(raw))
-    return Operand("uri", raw) if _URI.match(raw) else None
+    if _URI.match(raw):
+        return Operand("uri", raw)
+    # a term of a vocabulary stands without quotes; it counts as the text that it is (§4.9)
+    return Operand("string", raw) if _NAME.fullmatch(raw) else None
 
 
 def _calendar(kind: OperandKind, raw: str, check: Callable[[], object]) -> Operand:

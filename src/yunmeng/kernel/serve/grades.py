@@ -5,7 +5,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from yunmeng.kernel.base import Forbidden, now_us
-from yunmeng.kernel.model import And, Compare, Condition, Document, Exists, Or, TypeLibrary
+from yunmeng.kernel.model import And, Compare, Condition, Document, Exists, Linked, Or, TypeLibrary
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.store import EntityQuery
 from yunmeng.kernel.trust import AuditEvent
@@ -106,6 +106,9 @@ def paths_of(condition: Condition | None) -> Iterator[str]:
     match condition:
         case Compare(path=path) | Exists(path=path):
             yield path.attribute
+        case Linked(path=path, condition=inner):
+            yield path.attribute
+            yield from paths_of(inner)
         case And(parts=parts) | Or(parts=parts):
             for part in parts:
                 yield from paths_of(part)

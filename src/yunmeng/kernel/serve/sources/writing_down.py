@@ -12,6 +12,7 @@ from yunmeng.kernel.model import (
     Context,
     Exists,
     GeoCondition,
+    Linked,
     Operand,
     Path,
     Range,
@@ -31,8 +32,10 @@ def q_text(condition: Condition, context: Context) -> str:
             return ";".join(_inner(part, context) for part in parts)
         case Compare(path, operator, operands):
             return f"{_path(path, context)}{operator}{','.join(map(_operand, operands))}"
-        case Exists(path):
-            return _path(path, context)
+        case Exists(path, negated):
+            return f"!{_path(path, context)}" if negated else _path(path, context)
+        case Linked():
+            raise TypeError("a condition on linked entities must be resolved before it is sent")
         case _:
             return "|".join(_inner(part, context) for part in condition.parts)
 

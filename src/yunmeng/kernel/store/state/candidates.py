@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from yunmeng.kernel.model import Compare, Condition, Document, Exists, geometries, matches
+from yunmeng.kernel.model import Compare, Condition, Document, Exists, Linked, geometries, matches
 from yunmeng.kernel.store.state.plan import Plan
 from yunmeng.kernel.store.state.port import EntityQuery
 
@@ -37,7 +37,7 @@ class Judge:
 
 
 def _attributes(condition: Condition) -> Iterable[str]:
-    if isinstance(condition, Compare | Exists):
+    if isinstance(condition, Compare | Exists | Linked):
         yield condition.path.attribute
     else:
         for part in condition.parts:

@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from yunmeng.kernel.model import Condition, GeoCondition, ObservationBatch, ScopeSelection, TypeSelection
+from yunmeng.kernel.model import (
+    Condition,
+    GeoCondition,
+    ObservationBatch,
+    Order,
+    ScopeSelection,
+    TypeSelection,
+)
 from yunmeng.kernel.trust import Reach
 
 Summary = Literal["count", "sum", "avg", "min", "max", "newest"]
@@ -15,7 +22,8 @@ class EntityQuery:
     """What a query asks for. URIs are expanded; ``conditions`` is the parsed ``q`` (ETSI §4.9).
 
     Of ``attributes`` one is enough (ETSI §5.7.2); each of ``divisions`` reaches all that lies under it;
-    ``id_pattern`` matches anywhere in the id unless anchored; ``after`` is the id before the page's first.
+    ``id_pattern`` matches anywhere in the id unless anchored; ``after`` is the id before the page's first, of
+    no use with an ``order``.
     """
 
     reach: Reach
@@ -31,11 +39,12 @@ class EntityQuery:
     offset: int = 0
     after: str = ""
     count: bool = False
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EntityPage:
-    """Documents (stored form, JSON bytes, last values merged in) ordered by id; ``count`` when asked."""
+    """Documents (stored form, JSON bytes, last values merged in), in order; ``count`` when asked."""
 
     documents: Sequence[bytes]
     count: int | None = None

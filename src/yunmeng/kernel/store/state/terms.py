@@ -8,7 +8,7 @@ reader asks the pure matcher about each candidate.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from yunmeng.kernel.model import And, Compare, Condition, Exists, Operand, Or, Range
+from yunmeng.kernel.model import And, Compare, Condition, Exists, Linked, Operand, Or, Range
 from yunmeng.kernel.store.state.facets import (
     BOOLEAN,
     ELEMENT,
@@ -92,9 +92,15 @@ def _compile(condition: Condition, book: Book, shapes: frozenset[int], wished: s
         path = condition.path
         if not is_attribute(path.attribute):
             return ANYTHING, False
-        return InShapes(book.having(path.attribute)), not path.sub and not path.keys
+        exact = not path.sub and not path.keys
+        having = book.having(path.attribute)
+        if condition.negated:
+            return (InShapes(shapes - having), True) if exact else (ANYTHING, False)
+        return InShapes(having), exact
     if isinstance(condition, Compare):
         return _compare(condition, book, shapes, wished)
+    if isinstance(condition, Linked):
+        raise TypeError("a condition on linked entities must be resolved before it is asked of a store")
     parts = [_compile(part, book, shapes, wished) for part in condition.parts]
     terms, exact = tuple(term for term, _ in parts), all(exact for _, exact in parts)
     return _GROUPS[type(condition)](terms), exact

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
-from yunmeng.kernel.model import TypeIs
+from yunmeng.kernel.model import Order, TypeIs
 from yunmeng.kernel.store.state.candidates import Judge
 from yunmeng.kernel.store.state.merge import Last, merge
+from yunmeng.kernel.store.state.ordering import Ordering
 from yunmeng.kernel.store.state.plan import Plan, Sql, every, make_plan, within
 from yunmeng.kernel.store.state.port import EntityPage, EntityQuery, Record, Summary
 from yunmeng.kernel.store.state.postgresql.server import (
@@ -74,6 +75,8 @@ class PostgresqlReader:
 
     async def query(self, query: EntityQuery) -> EntityPage:
         """Returns the page of entities that match."""
+        if query.order is not None:
+            return await self._in_order(query, query.order)
         if query.count and query.after:
             page = await self.query(replace(query, count=False))
             total = await self.query(replace(query, after="", limit=0, offset=0))
@@ -87,6 +90,12 @@ class PostgresqlReader:
             page = await self._page(connection, plan, query, where)
         await self._note_wishes(plan)
         return page
+
+    async def _in_order(self, query: EntityQuery, order: Order) -> EntityPage:
+        ordering = Ordering(query, order)
+        while ordering.chunk is not None:
+            ordering.take((await self.query(ordering.chunk)).documents)
+        return ordering.page()
 
     async def types(self, reach: Reach) -> Mapping[str, int]:
         """Returns how many entities of each type there are."""

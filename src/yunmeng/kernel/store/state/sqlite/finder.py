@@ -7,7 +7,9 @@ term picks the driver, and when none is selective the entities are walked by id 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from yunmeng.kernel.model import Order
 from yunmeng.kernel.store.state.candidates import Judge
+from yunmeng.kernel.store.state.ordering import Ordering
 from yunmeng.kernel.store.state.plan import Plan, Sql, every, make_plan
 from yunmeng.kernel.store.state.port import EntityPage, EntityQuery
 from yunmeng.kernel.store.state.sqlite.session import Session
@@ -43,6 +45,8 @@ class Finder:
 
     def find(self, query: EntityQuery, *, only_light: bool = False) -> EntityPage | None:
         """Returns the page; None when it would take long and only light work was asked for."""
+        if query.order is not None:
+            return None if only_light else self._in_order(query, query.order)
         if query.count and query.after:
             # what is counted does not depend on where the page begins
             page = self.find(replace(query, count=False), only_light=only_light)
@@ -61,6 +65,13 @@ class Finder:
             if not plan.is_exact:
                 return self._ask_each(plan, query, walk, count)
             return EntityPage(self._page(query, walk), count)
+
+    def _in_order(self, query: EntityQuery, order: Order) -> EntityPage:
+        ordering = Ordering(query, order)
+        while ordering.chunk is not None:
+            found = self.find(ordering.chunk)
+            ordering.take(found.documents if found is not None else ())
+        return ordering.page()
 
     def _note_wishes(self, plan: Plan) -> None:
         if plan.wished and self._total(plan.shapes) > self._scan_most:

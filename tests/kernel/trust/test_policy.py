@@ -32,6 +32,7 @@ live.read             ·         ·           ✓           ✓         ✓     
 node.health           ✓         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 node.metrics          ·         ·           ✓           ✓         ·       ·        ✓        ✓       ·      ·
 node.openapi          ·         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
+notification.receive  ✓         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 page.read             ✓         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 plan.read             ·         ·           ✓           ✓         ✓       ✓        ✓        ✓       ·      ✓
 quarantine.read       ·         ·           ✓           ✓         ·       ·        ✓        ✓       ·      ·

@@ -13,6 +13,8 @@ from yunmeng.kernel.link.wire import (
     obs_subject,
     observed_subject,
     record_subject,
+    relayed_subject,
+    sense_subject,
     subject_tokens,
 )
 
@@ -36,6 +38,8 @@ __all__ = [
     "obs_subject",
     "observed_subject",
     "record_subject",
+    "relayed_subject",
+    "sense_subject",
     "sized_streams",
     "subject_tokens",
 ]

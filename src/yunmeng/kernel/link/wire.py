@@ -55,6 +55,11 @@ def observed_subject(tenant: str) -> str:
     return f"chg.observed.{encode_token(tenant)}"
 
 
+def relayed_subject(tenant: str) -> str:
+    """Names what sources have notified one tenant of."""
+    return f"chg.relayed.{encode_token(tenant)}"
+
+
 def record_subject(kind: str) -> str:
     """Names the committed changes of the node's own records of one kind."""
     return f"chg.record.{encode_token(kind)}"
@@ -73,6 +78,11 @@ def alert_subject(tenant: str, kind: str) -> str:
 def command_subject(tenant: str, target: str) -> str:
     """Names the commands for one target (a gateway, a device) of one tenant."""
     return f"cmd.{encode_token(tenant)}.{encode_token(target)}"
+
+
+def sense_subject(what: str, gateway: str) -> str:
+    """Names the requests (``command``, ``frame``) that one running gateway answers."""
+    return f"sense.{what}.{encode_token(gateway)}"
 
 
 def subject_tokens(subject: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from uuid import uuid4
 
@@ -12,13 +12,15 @@ import msgspec
 from yunmeng.kernel.base import YunmengError, format_us, now_us
 from yunmeng.kernel.keeper import RecordNote, RecordPut
 from yunmeng.kernel.link import Consumer, Message
-from yunmeng.kernel.model import Change, Document, decode_batch
+from yunmeng.kernel.model import Change, Document, decode_batch, decode_changes
 from yunmeng.kernel.serve.delivery import Address, Lanes, Post, Progress, Reports
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.matching import Watches, fulfils, headers_of, notification, tell, triggered, within
 from yunmeng.kernel.serve.ngsild.hosted import learn
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.sources.chaining import Chains, Known
+from yunmeng.kernel.serve.sources.legs import Relayed
 from yunmeng.kernel.serve.sources.telling import SourceTeller
 from yunmeng.kernel.serve.watching import (
     SUBSCRIPTION,
@@ -41,8 +43,8 @@ _FLUSH_S = 0.5
 _BUS_PAUSE_S = 1.0
 
 _log = logging.getLogger("yunmeng.notifier")
-_changes = msgspec.msgpack.Decoder(list[Change]).decode
 _note = msgspec.msgpack.Decoder(RecordNote).decode
+_relayed = msgspec.msgpack.Decoder(Relayed).decode
 _kept = msgspec.json.Decoder(Kept).decode
 _status = msgspec.json.Decoder(Status).decode
 _document = msgspec.json.Decoder(Document).decode
@@ -76,6 +78,9 @@ class Notifier:
         self._acked = 0
         self._reading = 0
         self._sources = SourceTeller(services, self._tell_of_sources)
+        known = Known(lambda: self._watches, self._watches.find, self._sources.registrations)
+        self._chains = Chains(services, known)
+        self._relaying: set[asyncio.Task[None]] = set()
 
     @property
     def waiting(self) -> int:
@@ -104,6 +109,7 @@ class Notifier:
                 )
             )
         await self._sources.start()
+        await self._chains.start()
         self._consumer = await self._services.bus.consumer("CHG", "notifier")
 
     async def run(self) -> None:
@@ -115,9 +121,12 @@ class Notifier:
             group.create_task(self._consume(consumer))
             group.create_task(self._keep_up(consumer))
             group.create_task(self._tick())
+            group.create_task(self._chains.run())
 
     async def stop(self) -> None:
         """Parks what is on its way and writes the counts down."""
+        await self._chains.close()
+        await asyncio.gather(*self._relaying)
         await self._lanes.stop()
         try:
             await self._settle(everything=True)
@@ -141,7 +150,7 @@ class Notifier:
     async def _read(self, message: Message) -> None:
         kind = message.subject.split(".", 2)[1]
         if kind == "entity":
-            await self._read_changes(_changes(message.data), message.position)
+            await self._read_changes(decode_changes(message.data), message.position)
         elif kind == "observed" and len(self._watches):
             await self._read_observed(message)
         elif kind == "record":
@@ -149,7 +158,14 @@ class Notifier:
             note = _note(message.data)
             await self._read_note(note)
             await self._sources.note(note)
+            self._chains.note(note)
             self._reading = 0
+        elif kind == "relayed":
+            # sources may have to be asked for the rest, and nobody else waits for them
+            done = self._progress.share(message.position)
+            task = asyncio.create_task(self._relay(_relayed(message.data), message.position, done))
+            self._relaying.add(task)
+            task.add_done_callback(self._relaying.discard)
 
     async def _read_note(self, note: RecordNote) -> None:
         if note.kind != SUBSCRIPTION:
@@ -195,6 +211,10 @@ class Notifier:
         document = change.after
         if change.kind != "deleted":
             document = await self._with_telemetry(reach, change)
+        if watch.split and document:
+            document = await self._chains.relay.whole(watch, document, reach) or {}
+            if not document:
+                return None
         if not fulfils(watch, document or change.before):
             return None
         return tell(watch, document, self._hidden(watch), change)
@@ -232,6 +252,20 @@ class Notifier:
             return None
         document = _document(body)
         return tell(watch, document, self._hidden(watch)) if fulfils(watch, document) else None
+
+    async def _relay(self, relayed: Relayed, position: int, done: Callable[[], None]) -> None:
+        """Tells on what a source has notified of (§5.8.6)."""
+        watch = self._watches.find(relayed.tenant, relayed.subscription)
+        reach = self._reach(watch) if watch is not None else None
+        try:
+            if watch is not None and reach is not None:
+                rows = await self._chains.relay.rows(watch, relayed, reach, self._hidden(watch))
+                if rows:
+                    self._notify(watch, rows, position)
+        except YunmengError as error:
+            _log.warning("subscription %s was not served: %s", relayed.subscription, error)
+        finally:
+            done()
 
     def _reach(self, watch: Watch) -> Reach | None:
         resource = Resource("entity", tenant=watch.tenant)
@@ -358,9 +392,10 @@ class Notifier:
         if reach is None:
             return
         rows: dict[str, dict[str, object]] = {}
+        state = self._services.state if watch.local else self._chains.relay.beyond(watch)
         try:
             for selector in watch.selectors:
-                found = await self._services.state.query(_asked(watch, selector, reach))
+                found = await state.query(_asked(watch, selector, reach))
                 for document in map(_document, found.documents):
                     rows[document["id"]] = tell(watch, document, self._hidden(watch))
         except YunmengError as error:

@@ -51,7 +51,7 @@ _MEMBERS = frozenset(
     (
         *("id", "type", "subscriptionName", "description", "entities", "notificationTrigger"),
         *("watchedAttributes", "timeInterval", "q", "geoQ", "scopeQ", "isActive", "notification"),
-        *("expiresAt", "throttling", "lang", "jsonldContext", "datasetId"),
+        *("expiresAt", "throttling", "lang", "jsonldContext", "datasetId", "splitEntities"),
     )
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -62,7 +62,8 @@ _FORBIDDEN_HEADERS = frozenset(("host", "content-length", "transfer-encoding", "
 class Kept(msgspec.Struct, frozen=True):
     """A subscription at rest: the body as its owner wrote it, the context of its names, and its owner.
 
-    ``hosted`` are the URLs among its contexts that the node itself hosts.
+    ``hosted`` are the URLs among its contexts that the node itself hosts, ``via`` the brokers that it came
+    through; a ``local`` one does not look beyond this node.
     """
 
     id: str
@@ -72,6 +73,8 @@ class Kept(msgspec.Struct, frozen=True):
     created_at: str
     modified_at: str
     hosted: tuple[str, ...] = ()
+    via: str = ""
+    local: bool = False
 
 
 class Status(msgspec.Struct):
@@ -138,6 +141,8 @@ class Watch:
     show_changes: bool
     lang: str
     dataset_ids: frozenset[str] | None = None
+    split: bool = False
+    local: bool = False
 
 
 async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
@@ -178,6 +183,8 @@ async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
         show_changes=_boolean(notification, "showChanges", default=False),
         lang=text_member(body, "lang", ""),
         dataset_ids=frozenset(_texts(body, "datasetId")) if "datasetId" in body else None,
+        split=_boolean(body, "splitEntities", default=False),
+        local=kept.local,
     )
 
 

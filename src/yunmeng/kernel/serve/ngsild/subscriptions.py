@@ -24,7 +24,7 @@ from yunmeng.kernel.serve.ngsild.negotiation import (
     read_payload,
     request_context,
 )
-from yunmeng.kernel.serve.ngsild.parameters import options, page
+from yunmeng.kernel.serve.ngsild.parameters import flag, options, page
 from yunmeng.kernel.serve.ngsild.querying import paging
 from yunmeng.kernel.serve.replies import Reply, empty_reply, encode_json
 from yunmeng.kernel.serve.routes import Call
@@ -56,7 +56,9 @@ async def create(call: Call) -> Response:
     if not payload.context.link and "jsonldContext" not in body:
         # notifications need one URL for what is several here (§5.8.1.4)
         body["jsonldContext"] = hosted_url(call, await host(call, member, "ImplicitlyCreated"))
-    kept = Kept(id_, body, member, call.principal, at, at, await _hosted(call, member, body))
+    via, local = header(call.request, b"via") or "", flag(parameters_of(call.request), "local")
+    hosted = await _hosted(call, member, body)
+    kept = Kept(id_, body, member, call.principal, at, at, hosted, via, local)
     watch = await work_out(kept, call.tenant, call.services.contexts)
     _refuse_past(watch)
     if await call.services.state.record(SUBSCRIPTION, call.tenant, id_) is not None:
@@ -110,7 +112,14 @@ async def update(call: Call) -> Response:
     brings = payload.member is not None or has_context_link(call.request)
     member = payload.context.member if brings else kept.context
     hosted = await _hosted(call, member, body, kept.hosted)
-    changed = Kept(kept.id, body, member, call.principal, kept.created_at, format_us(now_us()), hosted)
+    changed = msgspec.structs.replace(
+        kept,
+        body=body,
+        context=member,
+        principal=call.principal,
+        modified_at=format_us(now_us()),
+        hosted=hosted,
+    )
     watch = await work_out(changed, call.tenant, call.services.contexts)
     if "expiresAt" in fragment:
         _refuse_past(watch)

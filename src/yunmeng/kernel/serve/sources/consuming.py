@@ -15,10 +15,10 @@ from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, n
 from yunmeng.kernel.serve.ngsild.querying import body_parameters
 from yunmeng.kernel.serve.refusals import problem_reply
 from yunmeng.kernel.serve.routes import Call, RouteHandler
-from yunmeng.kernel.serve.sources.reading import Asking, FederatedState
+from yunmeng.kernel.serve.sources.asking import Asking
+from yunmeng.kernel.serve.sources.federation import federated
 from yunmeng.kernel.serve.sources.registration import Registration
 from yunmeng.kernel.serve.sources.sources import origin_of, sources_of
-from yunmeng.kernel.serve.sources.warnings import Warnings
 
 _MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
 
@@ -29,7 +29,6 @@ def distributed_read(handler: RouteHandler, *, ordered: bool = False) -> RouteHa
     ``ordered`` handlers refuse to sort what several brokers hold (§4.23).
     """
 
-    @wraps(handler)
     @wraps(handler)
     async def read(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
@@ -46,18 +45,11 @@ async def _read(
     parameters, context = await _asked(call)
     if ordered and parameters.get("orderBy"):
         raise BadInput("source.ordered")
-    origin, services = origin_of(call), call.services
-    warnings = Warnings(origin.alias)
-    state = FederatedState(
-        services.state,
-        registrations,
-        sources_of(call).forwarder,
-        origin,
-        services.contexts,
-        _asking(parameters, context),
-        warnings,
-        services.settings.node.division,
-    )
+    services = call.services
+    asking = _asking(parameters, context)
+    forwarder, origin = sources_of(call).forwarder, origin_of(call)
+    state = federated(services, registrations, forwarder, origin, asking)
+    warnings = state.sight.warnings
     try:
         response = await handler(replace(call, services=replace(services, state=state)))
     except NotFound as error:

@@ -36,7 +36,7 @@ class Registry:
         self._follower: asyncio.Task[None] | None = None
         self._loading: asyncio.Lock | None = None
         self._loaded = False
-        self.alias = _alias(services)
+        self.alias = node_alias(services)
 
     async def active(self, tenant: str) -> Sequence[Registration]:
         """Returns the registrations of a tenant that have not expired."""
@@ -125,10 +125,15 @@ class Registry:
             await self._learn(note.tenant, _kept(record.body))
 
 
-def _alias(services: Services) -> str:
+def node_alias(services: Services) -> str:
     """Returns the name by which this broker knows itself in ``Via``, the same in all of its processes."""
     node, http = services.settings.node, services.settings.http
     if http.alias:
         return quote(http.alias, safe="")
     place = f"{node.name}|{node.division}|{node.data.resolve()}|{http.host}|{http.port}"
     return f"yunmeng-{sha256(place.encode()).hexdigest()[:12]}"
+
+
+def alias_in(alias: str, tenant: str) -> str:
+    """Returns the name of a broker in one of its tenants (§5.2.9)."""
+    return f"{alias}-{tenant}" if tenant else alias

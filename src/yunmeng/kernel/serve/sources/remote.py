@@ -1,5 +1,6 @@
 """What sources answer to reads, turned into stored documents."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from yunmeng.kernel.base import YunmengError
@@ -8,6 +9,7 @@ from yunmeng.kernel.serve.sources.forwarding import Answer
 from yunmeng.kernel.serve.sources.warnings import Warnings
 
 _TIMES = ("createdAt", "modifiedAt", "expiresAt")
+_NO_ATTRIBUTES = frozenset(("id", "type", "scope", "@context", *_TIMES))
 
 
 async def entities_of(answer: Answer, contexts: ContextLibrary, warnings: Warnings) -> list[Document]:
@@ -31,19 +33,23 @@ async def _document(item: object, context: Context, contexts: ContextLibrary) ->
     if "@context" in body:
         context = await contexts.resolve(body["@context"])
     document = expand_entity(body or None, context)
-    _keep_times(body, document)
-    for name, value in body.items():
-        uri = context.expanded[name] if name not in ("id", "type", "scope", "@context", *_TIMES) else ""
-        instances = document.get(uri)
-        given = cast("list[object]", value) if isinstance(value, list) else [value]
-        for instance, one in zip(instances or (), given, strict=False):
-            _keep_times(one, instance)
+    keep_times(body, document, context)
     return document
 
 
-def _keep_times(body: object, document: Document) -> None:
-    if not isinstance(body, dict):
+def keep_times(body: Mapping[str, Any], document: Document, context: Context) -> None:
+    """Takes over the times of the system, which are read from nobody but a source."""
+    _take_times(body, document)
+    for name, value in body.items():
+        uri = context.expanded[name] if name not in _NO_ATTRIBUTES else ""
+        given = cast("list[object]", value) if isinstance(value, list) else [value]
+        for instance, one in zip(document.get(uri) or (), given, strict=False):
+            _take_times(one, instance)
+
+
+def _take_times(body: object, document: Document) -> None:
+    if not isinstance(body, Mapping):
         return
-    for name, value in cast("dict[str, Any]", body).items():
+    for name, value in cast("Mapping[str, Any]", body).items():
         if name in _TIMES and isinstance(value, str):
             document[name] = value

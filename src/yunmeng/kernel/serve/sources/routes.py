@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from yunmeng.kernel.serve.ngsild import NGSI_LD_ROUTES as LOCAL_ROUTES
 from yunmeng.kernel.serve.routes import Route
-from yunmeng.kernel.serve.sources import endpoints, subscribing
+from yunmeng.kernel.serve.sources import endpoints, relaying, subscribing
 from yunmeng.kernel.serve.sources.batching import distributed_batch, distributed_purge
 from yunmeng.kernel.serve.sources.consuming import distributed_read
+from yunmeng.kernel.serve.sources.legs import PATH as NOTIFICATIONS
 from yunmeng.kernel.serve.sources.writing import Share, distributed_write
 
 _SUBSCRIPTION = f"{subscribing.PATH}/{{id}}"
@@ -23,6 +24,7 @@ SOURCE_ROUTES: tuple[Route, ...] = (
     Route("GET", _SUBSCRIPTION, "subscription.read", subscribing.retrieve),
     Route("PATCH", _SUBSCRIPTION, "subscription.write", subscribing.update),
     Route("DELETE", _SUBSCRIPTION, "subscription.write", subscribing.delete),
+    Route("POST", f"{NOTIFICATIONS}/{{key}}", "notification.receive", relaying.receive),
 )
 
 _ROOT = "/ngsi-ld/v1"

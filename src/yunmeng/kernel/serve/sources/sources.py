@@ -5,7 +5,7 @@ from yunmeng.kernel.serve.heading import HEADERS
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.services import Services
 from yunmeng.kernel.serve.sources.forwarding import Forwarder, Origin
-from yunmeng.kernel.serve.sources.registry import Registry
+from yunmeng.kernel.serve.sources.registry import Registry, alias_in
 
 
 class Sources:
@@ -28,8 +28,7 @@ def sources_of(call: Call) -> Sources:
 
 def alias_of(call: Call) -> str:
     """Returns the name by which this broker knows itself in ``Via``, one a tenant (§5.2.9, §6.3.18)."""
-    alias = sources_of(call).registry.alias
-    return f"{alias}-{call.tenant}" if call.tenant else alias
+    return alias_in(sources_of(call).registry.alias, call.tenant)
 
 
 def origin_of(call: Call) -> Origin:

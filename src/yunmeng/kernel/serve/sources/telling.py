@@ -106,6 +106,10 @@ class SourceTeller:
         found = self._watches.get((tenant, id_))
         return found.watch if found is not None else None
 
+    def registrations(self, tenant: str) -> Iterator[Registration]:
+        """Yields the registrations of a tenant, expired ones too."""
+        return (one for (owner, _), one in tuple(self._registrations.items()) if owner == tenant)
+
     async def note(self, note: RecordNote) -> None:
         """Takes note of a changed record."""
         if note.kind not in (REGISTRATION, SOURCE_SUBSCRIPTION):

@@ -67,7 +67,6 @@ def distributed_write(handler: RouteHandler, share: Share) -> RouteHandler:
     """Returns a handler that shares the write with sources; as it was while no source is registered."""
 
     @wraps(handler)
-    @wraps(handler)
     async def write(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
         if not registrations or flag(parameters_of(call.request), "local"):

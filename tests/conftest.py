@@ -23,6 +23,15 @@ def administrator(province: Node) -> httpx.Client:
     return province.administrator()
 
 
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A running ``yunmeng broker`` without sign-in, shared: a test may add to it, never stop it."""
+    node = Node(tmp_path_factory.mktemp("broker") / "data", command="broker")
+    node.start()
+    yield node
+    node.stop()
+
+
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     """Starts nodes of the test's own and stops those that still run at its end."""

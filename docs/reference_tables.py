@@ -29,6 +29,9 @@ _INSIDE = {
     "observation.past": "quarantine",
 }
 
+_NAMED = {"contexts": ("url", "path"), "gateways": ("name", "text")}
+"""Sections whose keys are names of one's own."""
+
 
 def pages() -> dict[str, str]:
     """Returns the pages by file name."""
@@ -68,7 +71,7 @@ def _settings() -> str:
     ]
     words = {row.key: (row.about, row.value) for row in explain(Settings(), "zh-CN")}
     for section, kind in get_type_hints(Sections).items():
-        if section == "contexts":
+        if section in _NAMED:
             continue
         rows = []
         for each in fields(kind):
@@ -78,11 +81,15 @@ def _settings() -> str:
             shown = f"`{default}`" if default else ""
             rows.append((f"`{key}`", shown, values, about, label(f"settings.{key}", "en")))
         parts += [f"## {section}", table(("Key", "Default", "Values", "中文", "English"), rows)]
-    about = table(
-        ("Key", "Default", "Values", "中文", "English"),
-        [("`contexts.<url>`", "", "path", *(label("settings.contexts", lang) for lang in ("zh-CN", "en")))],
-    )
-    return "\n\n".join([*parts, "## contexts", about]) + "\n"
+    for section, (name, value) in _NAMED.items():
+        row = (
+            f"`{section}.<{name}>`",
+            "",
+            value,
+            *(label(f"settings.{section}", la) for la in ("zh-CN", "en")),
+        )
+        parts += [f"## {section}", table(("Key", "Default", "Values", "中文", "English"), [row])]
+    return "\n\n".join(parts) + "\n"
 
 
 def _values(kind: Any, bounds: Mapping[str, Any]) -> str:

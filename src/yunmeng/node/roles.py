@@ -93,6 +93,20 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         await notifier.stop()
 
 
+async def gateway(settings: Settings, stop: asyncio.Event) -> None:
+    """Meets the devices."""
+    from yunmeng.kernel.sense import gateways_running
+    from yunmeng.kernel.store import open_objects
+    from yunmeng.node.parts import connected, type_library
+
+    async with connected(settings, PATIENCE_S) as parts:
+        objects = open_objects(settings)
+        async with gateways_running(parts.bus, parts.state, objects, type_library(), settings):
+            ready()
+            await stop.wait()
+        await objects.close()
+
+
 async def feed(settings: Settings, stop: asyncio.Event) -> None:
     """Live synthetic traffic for the demo."""
     from yunmeng.node.feed import Feed
@@ -122,6 +136,7 @@ ROLES: dict[str, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
     "keeper": keeper,
     "api": api,
     "worker": worker,
+    "gateway": gateway,
     "feed": feed,
 }
 

@@ -61,7 +61,7 @@ async def running(
     async with AsyncExitStack() as stack:
         stack.callback(folder.close)
         node = Node(settings, folder)
-        names = ("keeper", *["api"] * settings.http.workers, "worker")
+        names = ("keeper", *["api"] * settings.http.workers, "worker", *["gateway"] * bool(settings.gateways))
         progress("servers")
         # side by side: a role is still importing while the servers come up, and waits for them
         await gathered(

@@ -9,6 +9,7 @@ A folder holds::
     types = ["Reservoir"]                   # entity types that its model tables define
     routes = "yunmeng.converged.water.api:ROUTES"
     demo = "yunmeng.converged.water.demo:generate"
+    gateway = "yunmeng.gateways.jt808:GATEWAY"      # of a package that speaks a field protocol
 
     [name]
     zh = "水利"
@@ -103,7 +104,7 @@ class JobClaim:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What a package says of itself; ``routes`` and ``demo`` are ``module:name`` or empty."""
+    """What a package says of itself; ``routes``, ``demo`` and ``gateway`` are ``module:name`` or empty."""
 
     id: str
     name: Name
@@ -114,6 +115,7 @@ class Package:
     types: tuple[str, ...] = ()
     routes: str = ""
     demo: str = ""
+    gateway: str = ""
     jobs: tuple[JobClaim, ...] = ()
     systems: tuple[SystemClaim, ...] = ()
 
@@ -144,7 +146,19 @@ class _Reader:
         self._file, self._table, self._path = file, table, path
 
     def package(self) -> Package:
-        self._only("id", "name", "sections", "tiers", "extra", "types", "routes", "demo", "jobs", "systems")
+        self._only(
+            "id",
+            "name",
+            "sections",
+            "tiers",
+            "extra",
+            "types",
+            "routes",
+            "demo",
+            "gateway",
+            "jobs",
+            "systems",
+        )
         return Package(
             id=self._text("id", _ID),
             name=self._name(),
@@ -155,6 +169,7 @@ class _Reader:
             types=self._texts("types"),
             routes=self._text("routes", _TARGET, default=""),
             demo=self._text("demo", _TARGET, default=""),
+            gateway=self._text("gateway", _TARGET, default=""),
             jobs=self._each("jobs", _Reader._job, "id"),
             systems=self._each("systems", _Reader._system, "id"),
         )

@@ -125,7 +125,11 @@ class DemoSettings:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """All sections; ``contexts`` maps the URL of a JSON-LD context to the file that stands for it."""
+    """All sections; two of them hold names of one's own.
+
+    ``contexts`` maps the URL of a JSON-LD context to the file that stands for it; ``gateways`` maps a name to
+    where devices are met (``jt808+tcp://0.0.0.0:6808?division=420100``).
+    """
 
     node: NodeSettings = NodeSettings()
     http: HttpSettings = HttpSettings()
@@ -136,4 +140,5 @@ class Sections:
     keeper: KeeperSettings = KeeperSettings()
     trust: TrustSettings = TrustSettings()
     contexts: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    gateways: Mapping[str, str] = field(default_factory=dict[str, str])
     demo: DemoSettings = DemoSettings()

@@ -157,6 +157,9 @@ def _set(settings: Settings, given: _Given) -> Settings:
         path = coerce(name, Path, {}, given.value, given.origin.where, given.folder)
         contexts = {**settings.contexts, given.key: cast("Path", path)}
         return replace(settings, contexts=contexts, origins=origins)
+    if given.section == "gateways":
+        url = coerce(name, str, {}, given.value, given.origin.where, given.folder)
+        return replace(settings, gateways={**settings.gateways, given.key: cast("str", url)}, origins=origins)
     if given.key not in known[given.section]:
         raise _unknown(name, given.origin)
     kind, about = known[given.section][given.key]
@@ -170,7 +173,7 @@ def _set(settings: Settings, given: _Given) -> Settings:
 def _section_fields() -> Mapping[str, Mapping[str, tuple[Any, Field[Any]]]]:
     sections: dict[str, dict[str, tuple[Any, Field[Any]]]] = {}
     for name, kind in get_type_hints(Sections).items():
-        hints = {} if name == "contexts" else get_type_hints(kind)
+        hints = {} if name in ("contexts", "gateways") else get_type_hints(kind)
         sections[name] = {each.name: (hints[each.name], each) for each in fields(kind)} if hints else {}
     return sections
 
@@ -186,6 +189,8 @@ def _values(settings: Settings) -> Iterator[tuple[str, str, object]]:
             yield f"{section}.{key}", f"{section}.{key}", getattr(getattr(settings, section), key)
     for url, path in settings.contexts.items():
         yield f"contexts.{url}", "contexts", path
+    for name, place in settings.gateways.items():
+        yield f"gateways.{name}", "gateways", place
 
 
 def _shown(value: object) -> str:

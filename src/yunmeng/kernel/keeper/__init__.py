@@ -1,8 +1,9 @@
 """The keeper: the single writer of a node (DESIGN §4)."""
 
 from yunmeng.kernel.keeper.emitter import RecordNote
-from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined
+from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined, Reason
 from yunmeng.kernel.keeper.keeper import Keeper
+from yunmeng.kernel.keeper.prepared import Prepared, prepared
 from yunmeng.kernel.keeper.requests import (
     EVOLVE,
     FLUSH,
@@ -27,12 +28,15 @@ __all__ = [
     "WRITE",
     "EvolveRequest",
     "Keeper",
+    "Prepared",
     "PurgeHistoryRequest",
     "Quarantined",
+    "Reason",
     "RecordNote",
     "RecordPut",
     "RecordsRequest",
     "WriteReply",
     "WriteRequest",
     "evolution_tenant",
+    "prepared",
 ]

@@ -27,7 +27,10 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """What a quarantine record holds; ``raw`` is the base64 of what arrived, ready to be sent again."""
+    """What a quarantine record holds; ``raw`` is the base64 of what arrived, ready to be sent again.
+
+    ``peer`` is where a raw frame came from.
+    """
 
     at: str
     subject: str
@@ -36,6 +39,7 @@ class Quarantined(msgspec.Struct, frozen=True):
     rows: int
     reason: Reason
     raw: str
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

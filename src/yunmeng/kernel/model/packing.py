@@ -123,7 +123,7 @@ def make_batch(rows: Iterable[Row], *, gateway: str, received_at: int, tenant: s
     places: dict[Series, int] = {}
     text: dict[int, str] = {}
     index = [places.setdefault(row.series, len(places)) for row in packed]
-    number = [_number(row.value, place, text) for place, row in enumerate(packed)]
+    number = [number_of(row.value, place, text) for place, row in enumerate(packed)]
     return ObservationBatch(
         tenant,
         gateway,
@@ -138,7 +138,8 @@ def make_batch(rows: Iterable[Row], *, gateway: str, received_at: int, tenant: s
     )
 
 
-def _number(value: float | str | None, place: int, text: dict[int, str]) -> float:
+def number_of(value: float | str | None, place: int, text: dict[int, str]) -> float:
+    """Returns a value as a float, NaN where it is none; what that would change goes to ``text[place]``."""
     if value is None:
         return nan
     if not isinstance(value, str):

@@ -1,6 +1,89 @@
 """Sensing 感: what everything that brings observations shares."""
 
+from yunmeng.kernel.sense.channel import Channel
+from yunmeng.kernel.sense.checksums import crc16_modbus, sum8, xor8
+from yunmeng.kernel.sense.codec import Codec, bad_checksum, bad_frame
+from yunmeng.kernel.sense.devices import DEVICES, DeviceRecord, Devices, device_id
+from yunmeng.kernel.sense.effects import (
+    Answer,
+    Close,
+    Command,
+    Describe,
+    Effect,
+    Identify,
+    Keep,
+    Locate,
+    Observe,
+    Refuse,
+    Send,
+)
+from yunmeng.kernel.sense.gateway import (
+    Gateway,
+    Listen,
+    Simulation,
+    Station,
+    find_gateway,
+    gateways,
+    read_listen,
+)
+from yunmeng.kernel.sense.hub import FrameReport, Hub
+from yunmeng.kernel.sense.inflight import InFlight
+from yunmeng.kernel.sense.mapping import Mapper, MappingTable, read_mapping
 from yunmeng.kernel.sense.packer import Packer
+from yunmeng.kernel.sense.reassembly import Reassembly
+from yunmeng.kernel.sense.repeats import Repeats
+from yunmeng.kernel.sense.running import gateways_running, make_hub, serve
+from yunmeng.kernel.sense.session import FrameSession, Session
+from yunmeng.kernel.sense.sink import Sink
 from yunmeng.kernel.sense.synthetic import Fleet, FleetAttribute, Swarm, load_fleets
 
-__all__ = ["Fleet", "FleetAttribute", "Packer", "Swarm", "load_fleets"]
+__all__ = [
+    "DEVICES",
+    "Answer",
+    "Channel",
+    "Close",
+    "Codec",
+    "Command",
+    "Describe",
+    "DeviceRecord",
+    "Devices",
+    "Effect",
+    "Fleet",
+    "FleetAttribute",
+    "FrameReport",
+    "FrameSession",
+    "Gateway",
+    "Hub",
+    "Identify",
+    "InFlight",
+    "Keep",
+    "Listen",
+    "Locate",
+    "Mapper",
+    "MappingTable",
+    "Observe",
+    "Packer",
+    "Reassembly",
+    "Refuse",
+    "Repeats",
+    "Send",
+    "Session",
+    "Simulation",
+    "Sink",
+    "Station",
+    "Swarm",
+    "bad_checksum",
+    "bad_frame",
+    "crc16_modbus",
+    "device_id",
+    "find_gateway",
+    "gateways",
+    "gateways_running",
+    "load_fleets",
+    "make_hub",
+    "read_listen",
+    "read_mapping",
+    "serve",
+    "sum8",
+    "xor8",
+]

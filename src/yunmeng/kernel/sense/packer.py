@@ -6,15 +6,16 @@ from typing import Self
 
 from yunmeng.kernel.base import YunmengError, now_us
 from yunmeng.kernel.link import Bus, obs_subject
-from yunmeng.kernel.model import ObservationBatch, Row, encode_batch, make_batch
+from yunmeng.kernel.model import ObservationBatch, Reading, Row, encode_batch, make_batch_of
 from yunmeng.kernel.trust import Principal
 
 
 class Packer:
-    """Packs the rows of one gateway: a pack leaves at ``most`` rows or after ``linger_s``.
+    """Packs what one gateway reads: a pack leaves at ``most`` rows or after ``linger_s``.
 
     ``add`` waits while too many packs are on their way, so that a slow bus slows the source (back-pressure);
-    the future it returns is done when the bus has the row on disk, and carries ``Unavailable`` when not.
+    whoever may not wait asks ``full`` and uses ``put``. The future that both return is done when the bus has
+    the row on disk, and carries ``Unavailable`` when not.
     """
 
     def __init__(
@@ -34,19 +35,34 @@ class Packer:
         self._most = most
         self._linger_s = linger_s
         self._most_on_the_way = on_the_way
-        self._rows: list[Row] = []
+        self._readings: list[Reading] = []
+        self._rows = 0
         self._held: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
         self._failure: YunmengError | None = None
 
+    @property
+    def full(self) -> bool:
+        """Whether too many packs are on their way."""
+        return len(self._sending) >= self._most_on_the_way
+
     async def add(self, row: Row) -> "asyncio.Future[int]":
-        """Takes one row; returns the future of its position in the stream."""
-        while len(self._sending) >= self._most_on_the_way:
+        """Takes one row as soon as there is room; returns the future of its position in the stream."""
+        await self.room()
+        return self.put(Reading((row.series,), row.observed_at, (row.value,), row.quality, row.frame))
+
+    async def room(self) -> None:
+        """Waits until there is room."""
+        while self.full:
             await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
-        self._rows.append(row)
+
+    def put(self, reading: Reading) -> "asyncio.Future[int]":
+        """Takes one reading; returns the future of its position in the stream."""
+        self._readings.append(reading)
+        self._rows += len(reading.series)
         held = self._held
-        if len(self._rows) >= self._most:
+        if self._rows >= self._most:
             self._leave()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._linger_s, self._leave)
@@ -77,10 +93,11 @@ class Packer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._rows:
+        if not self._readings:
             return
-        batch = make_batch(self._rows, gateway=self._gateway, received_at=now_us(), tenant=self._tenant)
-        held, self._rows = self._held, []
+        readings, self._readings, self._rows = self._readings, [], 0
+        batch = make_batch_of(readings, gateway=self._gateway, received_at=now_us(), tenant=self._tenant)
+        held = self._held
         self._held = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._send(batch, held))
         self._sending.add(task)

@@ -1,0 +1,32 @@
+"""The checksums of field protocols."""
+
+
+def xor8(data: bytes) -> int:
+    """Returns the exclusive or of all bytes (JT/T 808, GB/T 32960)."""
+    # folding one long integer onto itself is several times faster than a loop over bytes
+    number, size = int.from_bytes(data, "big"), len(data)
+    while size > 1:
+        half = size >> 1
+        number, size = (number >> (half * 8)) ^ (number & ((1 << (half * 8)) - 1)), size - half
+    return number
+
+
+def sum8(data: bytes) -> int:
+    """Returns the sum of all bytes modulo 256 (DL/T 645, CJ/T 188)."""
+    return sum(data) & 0xFF
+
+
+def crc16_modbus(data: bytes, register: int = 0xFFFF) -> int:
+    """Returns the CRC-16 of polynomial 0x8005, reflected, started at 0xFFFF (Modbus RTU, SL 651)."""
+    for byte in data:
+        register = (register >> 8) ^ _MODBUS[(register ^ byte) & 0xFF]
+    return register
+
+
+def _shifted(register: int) -> int:
+    for _ in range(8):
+        register = (register >> 1) ^ 0xA001 if register & 1 else register >> 1
+    return register
+
+
+_MODBUS = tuple(_shifted(byte) for byte in range(256))

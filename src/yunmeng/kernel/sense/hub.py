@@ -1,0 +1,158 @@
+"""One gateway at work: its channels, its devices, its commands, and frames that are handed in again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from yunmeng.kernel.base import BadInput, Unavailable, now_us
+from yunmeng.kernel.link import Bus, Request, sense_subject
+from yunmeng.kernel.model import TypeLibrary
+from yunmeng.kernel.sense.channel import Channel
+from yunmeng.kernel.sense.devices import Devices, device_id
+from yunmeng.kernel.sense.effects import Command
+from yunmeng.kernel.sense.gateway import Gateway, Listen, Station
+from yunmeng.kernel.sense.mapping import Mapper, read_mapping
+from yunmeng.kernel.sense.repeats import Repeats
+from yunmeng.kernel.sense.session import Session
+from yunmeng.kernel.sense.sink import Sink
+
+Handler = Callable[[Command], Awaitable[Mapping[str, Any]]]
+
+
+class FrameReport(msgspec.Struct, frozen=True):
+    """What became of frames that were handed in: how many readings were kept, why frames were refused."""
+
+    readings: int
+    refused: tuple[str, ...] = ()
+
+
+class Hub:
+    """What the connections of one gateway share."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        listen: Listen,
+        sink: Sink,
+        devices: Devices,
+        types: TypeLibrary,
+        mapping: Path,
+        division: str,
+    ) -> None:
+        self.gateway = gateway
+        self.listen = listen
+        self.sink = sink
+        self.devices = devices
+        self.division = listen.options.get("division", division)
+        self.repeats = Repeats()
+        self.channels: set[Channel] = set()
+        self.address: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
+        self._online: dict[str, Handler] = {}
+        file = Path(listen.options["mapping"]) if "mapping" in listen.options else mapping
+        tables = read_mapping(file) if file.exists() else {}
+        self.mappers = {
+            name: Mapper(table, types, gateway=gateway.id, division=self.division)
+            for name, table in tables.items()
+        }
+
+    def station(self, peer: str, *, replayed: bool = False) -> Station:
+        """Returns what a session with this peer knows."""
+        return Station(
+            self.gateway.id, self.division, peer, self.mappers, self.devices, self.listen.options, replayed
+        )
+
+    def channel(self, peer: str, write: Callable[[bytes], None], close: Callable[[], None]) -> Channel:
+        """Begins a conversation."""
+        return Channel(self, self._session(self.station(peer)), peer, write, close)
+
+    def online(self, device: str, handler: Handler) -> None:
+        """A device is there; ``handler`` takes its commands. The newest connection of a device counts."""
+        new = device not in self._online
+        self._online[device] = handler
+        if new:
+            self._tell(device, "online")
+
+    def offline(self, device: str, handler: Handler) -> None:
+        """A connection of a device is gone."""
+        if self._online.get(device) == handler:
+            del self._online[device]
+            self._tell(device, "offline")
+
+    async def command(self, command: Command) -> Mapping[str, Any]:
+        """Has a device do something. Raises ``Unavailable("device.offline")``, or why the device did not."""
+        handler = self._online.get(command.device)
+        if handler is None:
+            raise Unavailable("device.offline", device=command.device)
+        return await handler(command)
+
+    async def serve(self, bus: Bus) -> None:
+        """Takes commands and frames from the bus."""
+        await bus.serve(sense_subject("command", self.listen.name), self._commanded)
+        await bus.serve(sense_subject("frame", self.listen.name), self._handed_in)
+
+    async def tick(self) -> None:
+        """Calls every channel about once a second, and closes those that were silent too long."""
+        idle_us = int(float(self.listen.options.get("idle", "1800")) * 1e6)
+        while True:
+            await asyncio.sleep(1.0)
+            now = now_us()
+            for channel in list(self.channels):
+                channel.tick()
+                if now - channel.heard_at > idle_us:
+                    channel.hang_up()
+
+    def bound(self, address: tuple[str, int]) -> None:
+        """The transport listens there; ``address`` is done with it."""
+        if not self.address.done():
+            self.address.set_result(address)
+
+    def opened(self, channel: Channel) -> None:
+        """A channel is open."""
+        self.channels.add(channel)
+
+    def identified(self, channel: Channel, device: str) -> None:
+        """A channel knows whose it is."""
+        self.online(device, channel.command)
+
+    def closed(self, channel: Channel) -> None:
+        """A channel is gone."""
+        self.channels.discard(channel)
+        for device in channel.devices:
+            self.offline(device, channel.command)
+
+    def _session(self, station: Station) -> Session:
+        if self.gateway.session is None:
+            raise BadInput("sense.no-frames", gateway=self.gateway.id)
+        return self.gateway.session(station)
+
+    def _tell(self, device: str, state: str) -> None:
+        self.sink.describe(
+            {
+                "id": f"urn:ngsi-ld:Device:{device_id(self.gateway.id, device)}",
+                "type": "Device",
+                "division": self.division,
+                "deviceState": state,
+                "protocol": self.gateway.id,
+                "gateway": self.listen.name,
+            }
+        )
+
+    async def _commanded(self, request: Request) -> bytes:
+        command = msgspec.msgpack.decode(request.data, type=Command)
+        return msgspec.msgpack.encode(await self.command(command))
+
+    async def _handed_in(self, request: Request) -> bytes:
+        """Hears frames as if a trusted device had sent them, one after the other."""
+        before = self.sink.counts["readings"]
+        session = self._session(self.station(f"replay:{request.principal.id}", replayed=True))
+        channel = Channel(self, session, "replay", lambda _: None, lambda: None)
+        channel.refused = []
+        for frame in msgspec.msgpack.decode(request.data, type=list[bytes]):
+            channel.hear(frame)
+        refused = [str(reason) for reason in channel.refused]
+        await channel.settled()
+        await self.sink.flush()
+        return msgspec.msgpack.encode(FrameReport(self.sink.counts["readings"] - before, tuple(refused)))

@@ -1,0 +1,167 @@
+"""Where everything goes that a gateway's sessions bring: the bus, the keeper, the quarantine, the objects."""
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from yunmeng.kernel.base import BadInput, Unavailable, YunmengError, format_us, now_us
+from yunmeng.kernel.keeper import (
+    QUARANTINE,
+    RECORDS,
+    WRITE,
+    Quarantined,
+    Reason,
+    RecordPut,
+    RecordsRequest,
+    WriteReply,
+    WriteRequest,
+)
+from yunmeng.kernel.link import Bus, sense_subject
+from yunmeng.kernel.model import Context, Operation, Reading, Upsert, expand_entity
+from yunmeng.kernel.sense.batcher import Batcher
+from yunmeng.kernel.sense.effects import Keep, Locate
+from yunmeng.kernel.sense.packer import Packer
+from yunmeng.kernel.store import Objects
+from yunmeng.kernel.trust import Principal, Reach
+
+_PATIENCE_S = 30.0
+_LINGER_S = 0.2
+_PACK = 250
+_log = logging.getLogger("yunmeng.sense")
+
+
+class Sink:
+    """Takes what one gateway's sessions bring; every future is done when the thing is on disk."""
+
+    def __init__(
+        self, bus: Bus, context: Context, gateway: str, *, tenant: str = "", objects: Objects | None = None
+    ) -> None:
+        self.gateway = gateway
+        self.counts: dict[str, int] = defaultdict(int)
+        self._bus = bus
+        self._context = context
+        self._tenant = tenant
+        self._objects = objects
+        self._principal = Principal(f"urn:yunmeng:gateway:{gateway}", kind="service", roles=("service",))
+        self._packers: dict[str, Packer] = {}
+        self._places: dict[str, Locate] = {}
+        self._bodies = Batcher(self._write, _LINGER_S)
+        self._refused = Batcher(self._quarantine, _LINGER_S)
+        self._located = Batcher(self._place, 1.0)
+
+    @property
+    def full(self) -> bool:
+        """Whether whoever brings more should wait: the bus or the keeper does not keep up."""
+        return (
+            any(packer.full for packer in self._packers.values()) or self._refused.full or self._bodies.full
+        )
+
+    async def room(self) -> None:
+        """Waits until there is room again."""
+        while self.full:  # noqa: ASYNC110  (several queues with a bound each; none of them can say when)
+            await asyncio.sleep(0.005)
+
+    def observe(self, reading: Reading, tenant: str = "") -> "asyncio.Future[int]":
+        """Takes a reading."""
+        self.counts["readings"] += 1
+        return self._packer(tenant or self._tenant).put(reading)
+
+    def describe(self, body: Mapping[str, Any]) -> "asyncio.Future[None]":
+        """Adds what an NGSI-LD body says to its entity, or makes it."""
+        return self._bodies.put(Upsert(expand_entity(dict(body), self._context), "update"))
+
+    def locate(self, place: Locate) -> None:
+        """Takes where a thing is; the newest place of each thing is written about once a second."""
+        if not self._places:
+            self._located.put(None)
+        known = self._places.get(place.entity)
+        if known is None or known.observed_at <= place.observed_at:
+            self._places[place.entity] = place
+
+    def refuse(self, frame: bytes, reason: YunmengError, peer: str) -> "asyncio.Future[None]":
+        """Puts a frame into quarantine, with its reason and where it came from."""
+        self.counts["refused"] += 1
+        facts = {name: str(value) for name, value in reason.facts.items()}
+        return self._refused.put(
+            Quarantined(
+                at=format_us(now_us()),
+                subject=sense_subject("frame", self.gateway),
+                principal=self._principal.id,
+                gateway=self.gateway,
+                rows=0,
+                reason=Reason(reason.key, facts),
+                raw=b64encode(frame).decode(),
+                peer=peer,
+            )
+        )
+
+    def keep(self, file: Keep) -> "asyncio.Future[None]":
+        """Stores a file below the gateway's name; without a store ``Unavailable("sense.objects")``."""
+        return asyncio.ensure_future(self._keep(file))
+
+    async def flush(self) -> None:
+        """Returns when everything taken so far is on disk. Raises why some of it is not."""
+        await asyncio.gather(*(packer.flush() for packer in self._packers.values()))
+        await asyncio.gather(self._bodies.flush(), self._refused.flush(), self._located.flush())
+
+    def _packer(self, tenant: str) -> Packer:
+        packer = self._packers.get(tenant)
+        if packer is None:
+            packer = self._packers[tenant] = Packer(self._bus, self.gateway, self._principal, tenant)
+        return packer
+
+    async def _keep(self, file: Keep) -> None:
+        if self._objects is None:
+            raise Unavailable("sense.objects", gateway=self.gateway)
+        await self._objects.put(f"{self.gateway}/{file.name}", file.data, file.media_type)
+
+    async def _write(self, operations: list[Operation]) -> dict[int, YunmengError]:
+        request = WriteRequest(Reach(tenant=self._tenant), tuple(operations))
+        reply = msgspec.msgpack.decode(await self._ask(WRITE, request), type=WriteReply)
+        return {
+            place: BadInput("sense.refused", id=outcome.id, reason=outcome.error)
+            for place, outcome in enumerate(reply.outcomes)
+            if outcome.done == "refused"
+        }
+
+    async def _place(self, _: list[None]) -> dict[int, YunmengError]:
+        places, self._places = list(self._places.values()), {}
+        operations: list[Operation] = [
+            Upsert(expand_entity(_body(p), self._context), "update") for p in places
+        ]
+        for start in range(0, len(operations), _PACK):
+            for error in (await self._write(operations[start : start + _PACK])).values():
+                _log.warning("%s: %s", self.gateway, error)
+        return {}
+
+    async def _quarantine(self, refused: list[Quarantined]) -> dict[int, YunmengError]:
+        now = now_us()
+        puts = [
+            RecordPut(QUARANTINE, self._tenant, f"{self.gateway}-{now}-{n}", msgspec.json.encode(each))
+            for n, each in enumerate(refused)
+        ]
+        await self._ask(RECORDS, RecordsRequest(tuple(puts)))
+        return {}
+
+    async def _ask(self, subject: str, request: WriteRequest | RecordsRequest) -> bytes:
+        return await self._bus.request(
+            subject, msgspec.msgpack.encode(request), self._principal, timeout_s=_PATIENCE_S
+        )
+
+
+def _body(place: Locate) -> dict[str, object]:
+    return {
+        "id": place.entity,
+        "type": place.type,
+        "division": place.division,
+        "location": {
+            "type": "GeoProperty",
+            "value": {"type": "Point", "coordinates": [place.longitude, place.latitude]},
+            "observedAt": format_us(place.observed_at),
+        },
+    }

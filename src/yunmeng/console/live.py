@@ -15,7 +15,7 @@ from yunmeng.console.asked import asked_division, narrowed
 from yunmeng.console.terms import Terms, terms_of
 from yunmeng.kernel.base import Unavailable, instant_us
 from yunmeng.kernel.link import Bus, Message
-from yunmeng.kernel.model import Change, ObservationBatch, decode_batch
+from yunmeng.kernel.model import Change, ObservationBatch, decode_batch, decode_changes
 from yunmeng.kernel.serve import Call
 from yunmeng.kernel.trust import Reach
 
@@ -26,7 +26,6 @@ HEARTBEAT_S = 15.0
 LONGEST_S = 900.0  # then the browser connects again, and its session is looked at again
 
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
-_changes = msgspec.msgpack.Decoder(list[Change])
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ class Hub:
 def _novelties(message: Message) -> list[Novelty]:
     if message.subject.startswith("chg.observed."):
         return observed(decode_batch(message.data))
-    return changed(_changes.decode(message.data))
+    return changed(decode_changes(message.data))
 
 
 _hubs: WeakKeyDictionary[Bus, Hub] = WeakKeyDictionary()

@@ -21,14 +21,14 @@ class Kept:
 
 def test_a_moment_is_stored_once_and_forgotten_with_its_entity():
     expiries, commit = Expiries(), Commit()
-    expiries.note(commit, "", ENTITY["id"], ENTITY, 1)
-    expiries.note(commit, "", ENTITY["id"], ENTITY, 2)
+    expiries.note(commit, "", ENTITY["id"], MOMENT, 1)
+    expiries.note(commit, "", ENTITY["id"], MOMENT, 2)
     assert [msgspec.json.decode(record.body) for record in commit.records] == [MOMENT]
     assert expiries.due(MOMENT - 1) == []
     assert expiries.due(MOMENT) == [("", ENTITY["id"])]
     expiries.later("", ENTITY["id"])
     assert expiries.due(MOMENT) == [("", ENTITY["id"])]
-    expiries.note(commit, "", ENTITY["id"], None, 3)
+    expiries.note(commit, "", ENTITY["id"], 0, 3)
     assert commit.drop_records == [(KIND, "", ENTITY["id"])]
     assert expiries.due(MOMENT) == []
 

@@ -8,10 +8,11 @@ from tests.kernel.keeper.conftest import LEVEL, RESERVOIR, House, level
 
 from yunmeng.kernel.base import format_us, now_us
 from yunmeng.kernel.keeper import Keeper
-from yunmeng.kernel.keeper.emitter import CHANGES, instances_of
+from yunmeng.kernel.keeper.changes import Changed, instances_of
+from yunmeng.kernel.keeper.emitter import CHANGES, messages_of
 from yunmeng.kernel.keeper.recovery import STORE_ID
 from yunmeng.kernel.keeper.rounds import ANNOUNCED
-from yunmeng.kernel.model import Change, Delete
+from yunmeng.kernel.model import Change, Delete, record_of
 from yunmeng.kernel.store import Commit, HistoryBlock, OutboxItem, Record, TemporalQuery
 from yunmeng.kernel.trust import Reach
 
@@ -24,9 +25,13 @@ def change(value: int, at: int) -> Change:
     return Change("", ENTITY, (RESERVOIR,), "420100", when, "updated", (LEVEL,), after)
 
 
+def changed(one: Change) -> Changed:
+    return Changed(record_of(one, msgspec.json.encode(one.after), b""))
+
+
 async def owe(house: House, changes: list[Change], announced: tuple[int, int]) -> int:
     """Leaves an outbox behind as a killed keeper does; ``announced`` counts from its first item."""
-    outbox = [OutboxItem(CHANGES, msgspec.msgpack.encode([one])) for one in changes]
+    outbox = [OutboxItem(CHANGES, msgspec.msgpack.encode(messages_of([changed(one)]))) for one in changes]
     first = await house.state.commit(Commit(outbox=outbox)) - len(outbox) + 1
     body = msgspec.json.encode({"first": first + announced[0], "last": first + announced[1]})
     await house.state.commit(Commit(records=[Record(*ANNOUNCED, body, now_us())]))

@@ -1,7 +1,7 @@
 """The keeper: the single writer of a node (DESIGN §4)."""
 
 from yunmeng.kernel.keeper.emitter import RecordNote
-from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined, Reason
+from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined
 from yunmeng.kernel.keeper.keeper import Keeper
 from yunmeng.kernel.keeper.prepared import Prepared, prepared
 from yunmeng.kernel.keeper.requests import (
@@ -31,7 +31,6 @@ __all__ = [
     "Prepared",
     "PurgeHistoryRequest",
     "Quarantined",
-    "Reason",
     "RecordNote",
     "RecordPut",
     "RecordsRequest",

@@ -11,17 +11,16 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import TypeVar
 
 import msgspec
 
-from yunmeng.kernel.base import Broken, Unavailable, instant_us
+from yunmeng.kernel.base import Broken, Unavailable
+from yunmeng.kernel.keeper.changes import Changed
 from yunmeng.kernel.keeper.intake import retake
-from yunmeng.kernel.keeper.writes import MEMBERS
 from yunmeng.kernel.link import Bus, Message, entity_changes_subject, observed_subject, record_subject
-from yunmeng.kernel.model import EXPIRY, NULL, VALUE_MEMBERS, Change, Document, ObservationBatch
-from yunmeng.kernel.store import History, HistoryBlock, Instance, OutboxItem
+from yunmeng.kernel.model import ChangeRecord, ObservationBatch, decode_records, encode_changes
+from yunmeng.kernel.store import History, HistoryBlock, OutboxItem
 from yunmeng.kernel.trust import Principal
 
 CHANGES, OBSERVED, BLOCK, RECORDS = "changes", "observed", "observed-block", "records"
@@ -66,17 +65,18 @@ class RecordNote(msgspec.Struct, frozen=True):
     dropped: bool = False
 
 
-_changes = msgspec.msgpack.Decoder(list[Change])
+_parts = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
 _observed = msgspec.msgpack.Decoder(list[Observed])
 _notes = msgspec.msgpack.Decoder(list[RecordNote])
 
 
 @dataclass(slots=True)
 class Owed:
-    """An outbox item with what it stands for, unpacked."""
+    """An outbox item with what it stands for, unpacked; ``parts`` are its changes as messages, by tenant."""
 
     number: int
-    changes: Sequence[Change] = ()
+    changes: Sequence[Changed] = ()
+    parts: Sequence[tuple[str, bytes]] = ()
     notes: Sequence[RecordNote] = ()
     batches: Sequence[tuple[Message, ObservationBatch]] = ()
     alone: bool = False
@@ -85,7 +85,7 @@ class Owed:
 
     def __post_init__(self) -> None:
         observed = sum(len(batch) for _, batch in self.batches)
-        self.rows = observed + sum(len(change.attributes) for change in self.changes)
+        self.rows = observed + sum(len(one.record.attributes) for one in self.changes)
 
 
 @dataclass(slots=True)
@@ -110,7 +110,9 @@ async def unpack(item: OutboxItem, bus: Bus, life: Life, *, forgo_lost: bool = F
     forgone.
     """
     if item.topic == CHANGES:
-        return Owed(item.number, changes=_changes.decode(item.body))
+        parts = _parts.decode(item.body)
+        changes = [Changed(record) for record in decode_records(part for _, part in parts)]
+        return Owed(item.number, changes=changes, parts=parts)
     if item.topic == RECORDS:
         return Owed(item.number, notes=_notes.decode(item.body))
     observed = {entry.position: entry.rejected for entry in _observed.decode(item.body)}
@@ -127,80 +129,6 @@ async def unpack(item: OutboxItem, bus: Bus, life: Life, *, forgo_lost: bool = F
         _log.error("the history stays without what is lost: %s", lost)
     batches = [(message, retake(message, observed[message.position])) for message in found]
     return Owed(item.number, batches=batches, alone=item.topic == BLOCK)
-
-
-def instances_of(change: Change) -> list[Instance]:
-    """Returns what a change adds to the temporal evolution of its entity."""
-    return [
-        _instance(change, attribute, instance)
-        for attribute in change.attributes
-        if attribute not in MEMBERS
-        for instance in _touched(change, attribute) or [{}]
-    ] + _scope_of(change)
-
-
-def _scope_of(change: Change) -> list[Instance]:
-    """Returns the scope as an instance of a Property when the change sets or removes it (§4.5.6)."""
-    if "scope" not in change.attributes and not (change.kind == "created" and "scope" in change.after):
-        return []
-    scopes: list[str] = change.after.get("scope", [])
-    body: Document = {
-        "type": "Property",
-        "value": scopes[0] if len(scopes) == 1 else scopes,
-        "observedAt": change.at,
-        "createdAt": change.at,
-        "modifiedAt": change.at,
-    }
-    if not scopes:
-        body["deletedAt"] = change.at
-    one = _instance(change, "scope", body)
-    return [one if scopes else msgspec.structs.replace(one, deleted=True)]
-
-
-def _touched(change: Change, attribute: str) -> list[Document]:
-    return [i for i in change.after.get(attribute, ()) if i.get("modifiedAt") == change.at]
-
-
-def _instance(change: Change, attribute: str, instance: Document) -> Instance:
-    deleted = not instance
-    if deleted:
-        instance = _gone(change, attribute)
-    return Instance(
-        change.tenant,
-        change.entity,
-        change.types[0] if change.types else "",
-        change.division,
-        attribute,
-        instance.get("datasetId", ""),
-        instant_us(instance["observedAt"]) if "observedAt" in instance else 0,
-        instant_us(change.at),
-        msgspec.json.encode(instance),
-        _instance_id(change, attribute, instance),
-        deleted=deleted,
-    )
-
-
-def _gone(change: Change, attribute: str) -> Document:
-    """Returns what the evolution keeps of an attribute that was deleted (§4.5.0, §4.8)."""
-    instances: list[Document] = change.before.get(attribute, [])
-    before: Document = instances[0] if instances else {}
-    kind: str = before.get("type", "Property")
-    # what was to expire leaves nothing behind, not even that it is gone (§4.22)
-    expiry = {EXPIRY: before[EXPIRY]} if EXPIRY in before else {}
-    return {
-        **expiry,
-        "type": kind,
-        VALUE_MEMBERS[kind]: NULL,
-        "createdAt": before.get("createdAt", change.at),
-        "modifiedAt": change.at,
-        "deletedAt": change.at,
-    }
-
-
-def _instance_id(change: Change, attribute: str, instance: Document) -> str:
-    """Returns the same id for the same instance whenever it is emitted, so that a replay stays one block."""
-    facts = (change.tenant, change.entity, attribute, instance.get("datasetId", ""), change.at)
-    return f"urn:ngsi-ld:Instance:{blake2b(chr(0).join(facts).encode(), digest_size=12).hexdigest()}"
 
 
 class Emitter:
@@ -254,7 +182,7 @@ class Emitter:
         owed: list[Owed] = []
         messages = 0
         for one in self.debt.unpublished:
-            messages += len(one.batches) + len(one.notes) + len(one.changes) // _CHANGES_EACH + 1
+            messages += len(one.batches) + len(one.notes) + len(one.parts) + 1
             if owed and messages > _MOST_ON_THE_WAY:
                 break
             owed.append(one)
@@ -264,21 +192,17 @@ class Emitter:
         await asyncio.gather(*(send for one in owed for send in self._messages(one)))
 
     def _messages(self, owed: Owed) -> list[Awaitable[int]]:
-        by_tenant: defaultdict[str, list[Change]] = defaultdict(list)
-        for change in owed.changes:
-            by_tenant[change.tenant].append(change)
         publish, name = self._bus.publish, f"{self.store}-{owed.number}"
         encode = msgspec.msgpack.encode
         return [
             *(
                 publish(
                     entity_changes_subject(tenant),
-                    encode(part),
+                    part,
                     KEEPER,
                     key=f"chg-{name}-{tenant}-{place}",
                 )
-                for tenant, changes in by_tenant.items()
-                for place, part in enumerate(_parts(changes))
+                for place, (tenant, part) in enumerate(owed.parts)
             ),
             *(
                 publish(observed_subject(batch.tenant), message.data, KEEPER, key=f"obs-{message.position}")
@@ -360,10 +284,18 @@ def _history_block(store: str, block: Sequence[Owed]) -> HistoryBlock:
     return HistoryBlock(
         f"{store}-{block[0].number}-{block[-1].number}",
         [batch for owed in block for _, batch in owed.batches],
-        [instance for owed in block for change in owed.changes for instance in instances_of(change)],
+        [instance for owed in block for one in owed.changes for instance in one.instances],
+        [one.rows for owed in block for one in owed.changes if one.rows is not None],
     )
 
 
-def _parts(changes: list[Change], most: int = _CHANGES_EACH) -> list[list[Change]]:
-    """Splits so that no message grows past what the bus carries."""
-    return [changes[start : start + most] for start in range(0, len(changes), most)]
+def messages_of(changes: Sequence[Changed]) -> list[tuple[str, bytes]]:
+    """Returns the changes by tenant as messages; no message grows past what the bus carries."""
+    by_tenant: defaultdict[str, list[ChangeRecord]] = defaultdict(list)
+    for one in changes:
+        by_tenant[one.record.tenant].append(one.record)
+    return [
+        (tenant, encode_changes(records[start : start + _CHANGES_EACH]))
+        for tenant, records in by_tenant.items()
+        for start in range(0, len(records), _CHANGES_EACH)
+    ]

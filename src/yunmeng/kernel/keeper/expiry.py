@@ -4,7 +4,6 @@ from heapq import heappop, heappush
 
 import msgspec
 
-from yunmeng.kernel.model import Document, next_expiry
 from yunmeng.kernel.store import Commit, Record, StateReader
 
 KIND = "expiry"
@@ -22,9 +21,8 @@ class Expiries:
         for record in await state.records(KIND):
             self._set(record.tenant, record.id, msgspec.json.decode(record.body, type=int))
 
-    def note(self, commit: Commit, tenant: str, id: str, document: Document | None, at: int) -> None:
-        """Adds to the commit what a written entity says about its end."""
-        moment = next_expiry(document) if document is not None else 0
+    def note(self, commit: Commit, tenant: str, id: str, moment: int, at: int) -> None:
+        """Adds to the commit when something of a written entity ends, 0 for never."""
         if moment == self._moments.get((tenant, id), 0):
             return
         if moment:

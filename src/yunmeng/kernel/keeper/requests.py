@@ -2,6 +2,7 @@
 
 import msgspec
 
+from yunmeng.kernel.keeper.prepared import Prepared
 from yunmeng.kernel.model import Document, Operation, Outcome
 from yunmeng.kernel.store import Instance
 from yunmeng.kernel.trust import Reach
@@ -28,7 +29,7 @@ class WriteRequest(msgspec.Struct, frozen=True):
     """
 
     reach: Reach
-    operations: tuple[Operation, ...]
+    operations: tuple[Operation | Prepared, ...]
 
 
 class WriteReply(msgspec.Struct, frozen=True):

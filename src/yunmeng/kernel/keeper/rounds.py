@@ -7,13 +7,23 @@ from typing import Any
 import msgspec
 
 from yunmeng.kernel.base import format_us, now_us
-from yunmeng.kernel.keeper.emitter import BLOCK, CHANGES, OBSERVED, RECORDS, Observed, Owed, RecordNote
+from yunmeng.kernel.keeper.changes import Changed
+from yunmeng.kernel.keeper.emitter import (
+    BLOCK,
+    CHANGES,
+    OBSERVED,
+    RECORDS,
+    Observed,
+    Owed,
+    RecordNote,
+    messages_of,
+)
 from yunmeng.kernel.keeper.expiry import Expiries
 from yunmeng.kernel.keeper.intake import KnownEntities, Taken, quarantine
 from yunmeng.kernel.keeper.requests import RecordsRequest, WriteReply, WriteRequest
 from yunmeng.kernel.keeper.writes import Writer, Written
 from yunmeng.kernel.link import Message
-from yunmeng.kernel.model import DIVISION, SYNTHETIC, Change, Document, Series
+from yunmeng.kernel.model import DIVISION, SYNTHETIC, ChangeRecord, Document, Series
 from yunmeng.kernel.store import Commit, EntityRemoval, OutboxItem, Record, StateWriter
 
 ANNOUNCED = ("keeper", "", "history-block")
@@ -47,6 +57,7 @@ class Round:
     commit: Commit = field(default_factory=Commit)
     written: Written = field(default_factory=Written)
     notes: list[RecordNote] = field(default_factory=list[RecordNote])
+    parts: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
 
     def stored(self) -> list[tuple[Message, Taken]]:
         """Returns the messages of which something is stored."""
@@ -59,7 +70,7 @@ class Round:
 
     def _owed(self, topic: str, number: int) -> Owed:
         if topic == CHANGES:
-            return Owed(number, changes=self.written.changes)
+            return Owed(number, changes=self.written.changes, parts=self.parts)
         if topic == RECORDS:
             return Owed(number, notes=self.notes)
         batches = [(message, taken.batch) for message, taken in self.stored() if taken.batch is not None]
@@ -94,10 +105,10 @@ class Filler:
         writes = [(w.request, w.principal) for w in round_.waiting if isinstance(w.request, WriteRequest)]
         if writes:
             round_.written = await self._writer.carry_out(writes, at)
-            self._last_us += sum(len(request.operations) for request, _ in writes)
+            self._last_us = round_.written.last_us
             self._writer.store(round_.written, commit)
-            for (tenant, id), document in round_.written.touched.items():
-                self._expiries.note(commit, tenant, id, document, at)
+            for (tenant, id), version in round_.written.touched.items():
+                self._expiries.note(commit, tenant, id, version.expires if version is not None else 0, at)
             self._note_known(round_.written)
         self._fill_records(round_, at)
         await self._fill_observations(round_, at)
@@ -111,8 +122,8 @@ class Filler:
         self._known.clear()
 
     def _note_known(self, written: Written) -> None:
-        for (tenant, id), document in written.touched.items():
-            if document is None:
+        for (tenant, id), version in written.touched.items():
+            if version is None:
                 self._known.drop(tenant, id)
 
     def _fill_records(self, round_: Round, at: int) -> None:
@@ -145,22 +156,23 @@ class Filler:
 
     async def _make_entities(self, round_: Round, tenant: str, series: tuple[Series, ...], at: int) -> None:
         touched = round_.written.touched
-        gone = {id for (owner, id), document in touched.items() if document is None and owner == tenant}
+        gone = {id for (owner, id), version in touched.items() if version is None and owner == tenant}
         for entity, row in (await self._known.unknown(tenant, series, gone)).items():
             if touched.get((tenant, entity)) is None:
                 document = _first_document(row, at)
-                round_.commit.puts.append(self._writer.put(tenant, document))
-                round_.written.changes.append(
-                    Change(
-                        tenant, entity, (row.type,), row.division, format_us(at), "created", after=document
-                    )
+                put = self._writer.put(tenant, document)
+                round_.commit.puts.append(put)
+                record = ChangeRecord(
+                    tenant, entity, put.types, row.division, format_us(at), "created", (), put.body, b"", ""
                 )
+                round_.written.changes.append(Changed(record))
             self._known.add(tenant, entity)
 
     def _outbox(self, round_: Round) -> list[OutboxItem]:
         items: list[OutboxItem] = []
         if round_.written.changes:
-            items.append(OutboxItem(CHANGES, _encode(round_.written.changes)))
+            round_.parts = messages_of(round_.written.changes)
+            items.append(OutboxItem(CHANGES, _encode(round_.parts)))
         if round_.notes:
             items.append(OutboxItem(RECORDS, _encode(round_.notes)))
         observed = [Observed(taken.position, taken.rejected) for _, taken in round_.stored()]

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from yunmeng.kernel.base import Forbidden, NotFound, YunmengError, division
+from yunmeng.kernel.base import Forbidden, NotFound, YunmengError, division, format_us
+from yunmeng.kernel.keeper.changes import Changed, instance_ids
+from yunmeng.kernel.keeper.prepared import Prepared
 from yunmeng.kernel.keeper.requests import WriteReply, WriteRequest, evolution_tenant
 from yunmeng.kernel.model import (
     DIVISION,
     Applied,
     Change,
+    ChangeRecord,
     Create,
     Document,
     Operation,
@@ -19,27 +22,62 @@ from yunmeng.kernel.model import (
     Replace,
     Upsert,
     apply,
+    next_expiry,
+    record_of,
 )
-from yunmeng.kernel.store import Commit, EntityPut, EntityRemoval, StateWriter
+from yunmeng.kernel.store import Commit, EntityPut, EntityRemoval, StateWriter, outline_of
 from yunmeng.kernel.trust import Reach
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
 MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 
+Key = tuple[str, str]
+
+
+class Version:
+    """An entity at one point of a round: parsed if an operation looks inside, stored if it has a ``put``."""
+
+    __slots__ = ("_document", "body", "put")
+
+    def __init__(self, body: bytes, document: Document | None = None, put: EntityPut | None = None) -> None:
+        self.body = body
+        self.put = put
+        self._document = document
+
+    @property
+    def document(self) -> Document:
+        """The document in stored form."""
+        if self._document is None:
+            self._document = _decode(self.body)
+        return self._document
+
+    @property
+    def expires(self) -> int:
+        """When something of it expires (µs UTC), 0 for never; what came prepared never does."""
+        made_ready = self._document is None and self.put is not None
+        return 0 if made_ready else next_expiry(self.document)
+
 
 @dataclass(slots=True)
 class Written:
-    """What a round of write requests leads to; ``replies`` stand in the order of the requests."""
+    """What a round of write requests leads to; ``replies`` stand in the order of the requests.
+
+    ``touched`` are the entities as the round leaves them, None when gone; ``last_us`` is the newest moment.
+    """
 
     replies: list[WriteReply] = field(default_factory=list[WriteReply])
-    changes: list[Change] = field(default_factory=list[Change])
-    touched: dict[tuple[str, str], Document | None] = field(
-        default_factory=dict[tuple[str, str], Document | None]
-    )
+    changes: list[Changed] = field(default_factory=list[Changed])
+    touched: dict[Key, Version | None] = field(default_factory=dict[Key, Version | None])
+    last_us: int = 0
+
+    def moment(self) -> int:
+        """Returns a moment of its own; one that is written with six digits, as prepared documents want it."""
+        self.last_us += 1 if self.last_us % 1000 != 999 else 2
+        return self.last_us
 
 
-def subject_id(operation: Operation) -> str:
+def subject_id(operation: Operation | Prepared) -> str:
     """Returns the id of the entity that an operation is about."""
     if isinstance(operation, Create | Upsert | Replace):
         return str(operation.document["id"])
@@ -56,19 +94,19 @@ class Writer:
     async def carry_out(self, requests: Sequence[tuple[WriteRequest, str]], at_us: int) -> Written:
         """Applies the requests (each with its principal's id) in order; stores nothing yet."""
         stored = await self._load(request for request, _ in requests)
-        written = Written()
+        written = Written(last_us=at_us)
         for request, principal in requests:
-            outcomes: list[Outcome] = []
-            for operation in request.operations:
-                at_us += 1
-                outcomes.append(self._one(operation, request.reach, principal, at_us, stored, written))
+            outcomes = [
+                self._one(operation, request.reach, principal, stored, written)
+                for operation in request.operations
+            ]
             written.replies.append(WriteReply(tuple(outcomes)))
         return written
 
-    async def _load(self, requests: Iterable[WriteRequest]) -> dict[tuple[str, str], bytes]:
+    async def _load(self, requests: Iterable[WriteRequest]) -> dict[Key, bytes]:
         wanted: defaultdict[str, set[str]] = defaultdict(set)
         for request in requests:
-            wanted[request.reach.tenant].update(subject_id(operation) for operation in request.operations)
+            wanted[request.reach.tenant].update([subject_id(operation) for operation in request.operations])
         return {
             (tenant, id): body
             for tenant, ids in wanted.items()
@@ -77,29 +115,62 @@ class Writer:
 
     def _one(
         self,
-        operation: Operation,
+        operation: Operation | Prepared,
         reach: Reach,
         principal: str,
-        at_us: int,
-        stored: dict[tuple[str, str], bytes],
+        stored: dict[Key, bytes],
         written: Written,
     ) -> Outcome:
         key = (reach.tenant, subject_id(operation))
         if key not in written.touched and key in stored:
-            written.touched[key] = _decode(stored[key])
+            written.touched[key] = Version(stored[key])
         current = written.touched.get(key)
         try:
-            self._admit(operation, current, reach)
-            applied = apply(operation, current, at_us, reach.tenant, principal)
-            self._admit_result(applied, reach)
+            if isinstance(operation, Prepared):
+                if current is None and operation.mode != "replace":
+                    return self._make(operation, reach, principal, written)
+                operation = operation.plain()
+            return self._apply(operation, current, reach, principal, written)
         except YunmengError as error:
             return Outcome(key[1], "refused", error=error.key, facts=error.facts, status=error.status)
+
+    def _make(self, entity: Prepared, reach: Reach, principal: str, written: Written) -> Outcome:
+        """Stores a new entity as it came: nothing of it is parsed here, and nothing encoded."""
+        self._admit_division(entity.division, reach, entity.id)
+        at_us = written.moment()
+        at = format_us(at_us)
+        put = entity.put(reach.tenant, entity.division or self._home, at)
+        written.touched[reach.tenant, entity.id] = Version(put.body, put=put)
+        record = ChangeRecord(
+            put.tenant, put.id, put.types, put.division, at, "created", entity.names, put.body, b"", principal
+        )
+        ids = instance_ids(record, zip(entity.attributes, entity.dataset_ids, strict=True))
+        written.changes.append(Changed(record, rows=entity.rows(put, at_us, ids)))
+        return Outcome(entity.id, "created")
+
+    def _apply(
+        self, operation: Operation, current: Version | None, reach: Reach, principal: str, written: Written
+    ) -> Outcome:
+        before = current.document if current is not None else None
+        self._admit(operation, before, reach)
+        applied = apply(operation, before, written.moment(), reach.tenant, principal)
+        self._admit_result(applied, reach)
         if applied.change is not None:
-            written.touched[key] = applied.document
-            written.changes.append(
-                msgspec.structs.replace(applied.change, division=self._division(applied, current))
-            )
+            self._note(applied, current, written)
         return applied.outcome
+
+    def _note(self, applied: Applied, current: Version | None, written: Written) -> None:
+        change, document = applied.change, applied.document
+        if change is None:
+            return
+        division = self._division(applied, current.document if current is not None else None)
+        change = msgspec.structs.replace(change, division=division)
+        put = self.put(change.tenant, document) if document is not None else None
+        written.touched[change.tenant, change.entity] = (
+            Version(put.body, document, put) if put is not None else None
+        )
+        after, before = put.body if put is not None else b"", current.body if current is not None else b""
+        written.changes.append(Changed(record_of(change, after, before), change))
 
     def _admit(self, operation: Operation, current: Document | None, reach: Reach) -> None:
         if current is not None and not within_reach(division_of(current) or self._home, reach):
@@ -110,11 +181,13 @@ class Writer:
     def _admit_result(self, applied: Applied, reach: Reach) -> None:
         if applied.document is None or applied.change is None:
             return
-        code = division_of(applied.document)
+        self._admit_division(division_of(applied.document), reach, applied.document["id"])
+
+    def _admit_division(self, code: str, reach: Reach, id: str) -> None:
         if code:
             division(code)
         if not within_reach(code or self._home, reach):
-            raise Forbidden("keeper.out-of-reach", id=applied.document["id"])
+            raise Forbidden("keeper.out-of-reach", id=id)
 
     def _division(self, applied: Applied, current: Document | None) -> str:
         document = applied.document if applied.document is not None else current
@@ -122,26 +195,20 @@ class Writer:
 
     def store(self, written: Written, commit: Commit) -> None:
         """Adds the final documents, removals and dropped telemetry to the commit."""
-        changed = {(change.tenant, change.entity) for change in written.changes}
-        for (tenant, id), document in written.touched.items():
-            if (tenant, id) not in changed:
-                continue
-            if document is None:
+        for tenant, id in {(one.record.tenant, one.record.entity): None for one in written.changes}:
+            version = written.touched[tenant, id]
+            if version is None:
                 commit.removals.append(EntityRemoval(tenant, id))
-            else:
-                commit.puts.append(self.put(tenant, document))
-        commit.puts.extend(
-            self.put(evolution_tenant(change.tenant), head_of(change))
-            for change in written.changes
-            if change.kind == "deleted"
-        )
-        commit.drop_last.extend(
-            (change.tenant, change.entity, attribute)
-            for change in written.changes
-            if change.kind == "updated"
-            for attribute in change.attributes
-            if attribute not in change.after
-        )
+            elif version.put is not None:
+                commit.puts.append(version.put)
+        for one in written.changes:
+            if one.record.kind == "deleted":
+                change = one.change
+                commit.puts.append(self.put(evolution_tenant(change.tenant), head_of(change)))
+            elif one.record.kind == "updated":
+                after = one.change.after
+                gone = (attribute for attribute in one.record.attributes if attribute not in after)
+                commit.drop_last.extend((one.record.tenant, one.record.entity, name) for name in gone)
 
     def put(self, tenant: str, document: Document) -> EntityPut:
         """Returns a document ready to store."""
@@ -151,7 +218,7 @@ class Writer:
             tuple(document["type"]),
             division_of(document) or self._home,
             _encode(document),
-            tuple(_geometries(document)),
+            outline_of(document),
         )
 
 
@@ -171,12 +238,3 @@ def division_of(document: Document) -> str:
 def within_reach(code: str, reach: Reach) -> bool:
     """Tells whether a division lies within the reach."""
     return reach.prefixes is None or code.startswith(reach.prefixes)
-
-
-def _geometries(document: Document) -> Iterable[tuple[str, str]]:
-    for attribute, instances in document.items():
-        if attribute in MEMBERS:
-            continue
-        for instance in instances:
-            if instance.get("type") == "GeoProperty":
-                yield attribute, _encode(instance["value"]).decode()

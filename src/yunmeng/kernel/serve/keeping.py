@@ -10,11 +10,13 @@ from yunmeng.kernel.keeper import (
     RECORDS,
     WRITE,
     EvolveRequest,
+    Prepared,
     PurgeHistoryRequest,
     RecordPut,
     RecordsRequest,
     WriteReply,
     WriteRequest,
+    prepared,
 )
 from yunmeng.kernel.link import Bus
 from yunmeng.kernel.model import Operation, Outcome
@@ -32,7 +34,7 @@ _reply = msgspec.msgpack.Decoder(WriteReply)
 
 async def write(call: Call, operations: Sequence[Operation]) -> tuple[Outcome, ...]:
     """Has the keeper carry out the operations and returns one outcome each, after the commit."""
-    return await _write(call.services.bus, call.principal, call.reach, tuple(operations))
+    return await _write(call.services.bus, call.principal, call.reach, tuple(map(prepared, operations)))
 
 
 async def write_one(call: Call, operation: Operation) -> Outcome:
@@ -44,7 +46,7 @@ async def write_one(call: Call, operation: Operation) -> Outcome:
 
 
 async def _write(
-    bus: Bus, principal: Principal, reach: Reach, operations: tuple[Operation, ...]
+    bus: Bus, principal: Principal, reach: Reach, operations: tuple[Operation | Prepared, ...]
 ) -> tuple[Outcome, ...]:
     data = _encoder.encode(WriteRequest(reach, operations))
     if len(data) > _LARGEST_MESSAGE and len(operations) > 1:

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
         History,
         HistoryBlock,
         Instance,
+        InstanceRows,
         Method,
         Point,
         Relation,
         TemporalQuery,
         TrendStep,
     )
+    from yunmeng.kernel.store.history.rows import value_columns
     from yunmeng.kernel.store.history.server import HistoryServer
     from yunmeng.kernel.store.objects.opening import open_objects
     from yunmeng.kernel.store.objects.port import ObjectInfo, Objects
+    from yunmeng.kernel.store.state.facets import boxes_of, outline_of
     from yunmeng.kernel.store.state.opening import open_state_reader, open_state_writer
     from yunmeng.kernel.store.state.port import (
         Commit,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
         EntityQuery,
         EntityRemoval,
         OutboxItem,
+        Outline,
         Record,
         StateReader,
         StateWriter,
@@ -53,10 +57,12 @@ _PLACES = {
     "HistoryBlock": f"{_HISTORY}.port",
     "HistoryServer": f"{_HISTORY}.server",
     "Instance": f"{_HISTORY}.port",
+    "InstanceRows": f"{_HISTORY}.port",
     "Method": f"{_HISTORY}.port",
     "ObjectInfo": f"{_OBJECTS}.port",
     "Objects": f"{_OBJECTS}.port",
     "OutboxItem": f"{_STATE}.port",
+    "Outline": f"{_STATE}.port",
     "Point": f"{_HISTORY}.port",
     "Record": f"{_STATE}.port",
     "Relation": f"{_HISTORY}.port",
@@ -65,10 +71,13 @@ _PLACES = {
     "Summary": f"{_STATE}.port",
     "TemporalQuery": f"{_HISTORY}.port",
     "TrendStep": f"{_HISTORY}.port",
+    "boxes_of": f"{_STATE}.facets",
     "open_history": f"{_HISTORY}.opening",
     "open_objects": f"{_OBJECTS}.opening",
     "open_state_reader": f"{_STATE}.opening",
     "open_state_writer": f"{_STATE}.opening",
+    "outline_of": f"{_STATE}.facets",
+    "value_columns": f"{_HISTORY}.rows",
 }
 
 __all__ = [
@@ -83,10 +92,12 @@ __all__ = [
     "HistoryBlock",
     "HistoryServer",
     "Instance",
+    "InstanceRows",
     "Method",
     "ObjectInfo",
     "Objects",
     "OutboxItem",
+    "Outline",
     "Point",
     "Record",
     "Relation",
@@ -95,10 +106,13 @@ __all__ = [
     "Summary",
     "TemporalQuery",
     "TrendStep",
+    "boxes_of",
     "open_history",
     "open_objects",
     "open_state_reader",
     "open_state_writer",
+    "outline_of",
+    "value_columns",
 ]
 
 

@@ -1,6 +1,6 @@
 """The history port 存: every value that an attribute ever had, in columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -32,6 +32,28 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
     deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class InstanceRows:
+    """All instances of one new entity, in columns; ``at`` is when it was made, in microseconds UTC.
+
+    ``layout`` are the attributes, the dataset ids and the units, which thousands of entities share.
+    ``observed_at`` is packed int64 (µs, 0 for none), ``numbers`` packed float64; ``texts`` are values that
+    are no number, by row.
+    """
+
+    tenant: str
+    entity: str
+    type: str
+    division: str
+    at: int
+    layout: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    observed_at: bytes
+    numbers: bytes
+    texts: Mapping[int, str]
+    bodies: Sequence[bytes]
+    instance_ids: Sequence[str]
+
+
 @dataclass(slots=True)
 class HistoryBlock:
     """What one insert appends; the same ``token`` twice is stored once."""
@@ -39,6 +61,7 @@ class HistoryBlock:
     token: str
     observations: list[ObservationBatch] = field(default_factory=list[ObservationBatch])
     instances: list[Instance] = field(default_factory=list[Instance])
+    entities: list[InstanceRows] = field(default_factory=list[InstanceRows])
 
 
 @dataclass(frozen=True, slots=True)

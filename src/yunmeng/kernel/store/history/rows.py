@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from yunmeng.kernel.base import instant_us
 from yunmeng.kernel.model import ObservationBatch
 from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Sparse, block
-from yunmeng.kernel.store.history.port import HistoryBlock, Instance
+from yunmeng.kernel.store.history.port import HistoryBlock, Instance, InstanceRows
 
 KEYED = (
     "tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame",
@@ -114,6 +114,43 @@ class Rows:
         self._text |= {row: text for row, text in texts if text is not None}
         self.count += len(instances)
 
+    def make(self, entities: Sequence[InstanceRows]) -> None:
+        """Adds all instances of new entities: what they share is looked up once an entity, not once a row."""
+        counts = np.array([len(one.layout[0]) for one in entities], np.int64)
+        rows = int(counts.sum())
+        for name in ("tenant", "entity", "type", "division"):
+            keys = self._keys[name]
+            keys.add(np.repeat(keys.codes([getattr(one, name) for one in entities]), counts))
+        for place, name in enumerate(("attribute", "dataset_id", "unit")):
+            self._keys[name].add(self._of_layouts(name, [one.layout[place] for one in entities]))
+        for name, values in (
+            ("instance_id", [id for one in entities for id in one.instance_ids]),
+            ("body", [body.decode() for one in entities for body in one.bodies]),
+        ):
+            self._keys[name].add(self._keys[name].codes(values))
+        for name in ("gateway", "frame"):
+            self._keys[name].repeat("", rows)
+        observed = np.frombuffer(b"".join([one.observed_at for one in entities]), "<i8")
+        number = np.frombuffer(b"".join([one.numbers for one in entities]), "<f8")
+        made = np.repeat(np.array([one.at for one in entities], np.int64), counts)
+        zeros = np.zeros(rows, np.uint8)
+        at = np.where(observed > 0, observed, made)
+        self._add_fixed((at, observed > 0, made, made, number, zeros, zeros, zeros))
+        for one, start in zip(entities, (np.cumsum(counts) - counts + self.count).tolist(), strict=True):
+            for row, text in one.texts.items():
+                self._text[start + row] = text
+        self.count += rows
+
+    def _of_layouts(self, name: str, columns: Sequence[tuple[str, ...]]) -> Codes:
+        known: dict[tuple[str, ...], Codes] = {}
+        parts: list[Codes] = []
+        for column in columns:
+            codes = known.get(column)
+            if codes is None:
+                codes = known[column] = self._keys[name].codes(column)
+            parts.append(codes)
+        return np.concatenate(parts)
+
     def _add_fixed(self, arrays: Sequence[NDArray[Any]]) -> None:
         for (name, (_, kind)), values in zip(_FIXED.items(), arrays, strict=True):
             self._fixed[name].append(values.astype(kind, copy=False))
@@ -132,12 +169,16 @@ class _Body:
 
     def __init__(self, instance: Instance) -> None:
         members: dict[str, Any] = msgspec.json.decode(instance.body) if instance.body else {}
-        value = next((members[name] for name in _VALUES if name in members), None)
-        self.unit = str(members.get("unitCode", ""))
         created = members.get("createdAt")
         self.created_at = instant_us(created) if isinstance(created, str) else instance.modified_at
-        self.number = float(value) if isinstance(value, int | float) else float("nan")
-        self.text = _text(value)
+        self.unit, self.number, self.text = value_columns(members)
+
+
+def value_columns(members: Mapping[str, Any]) -> tuple[str, float, str | None]:
+    """Returns an instance's unit, its value as a number (NaN for others), and what is no number as text."""
+    value = next((members[name] for name in _VALUES if name in members), None)
+    number = float(value) if isinstance(value, int | float) else float("nan")
+    return str(members.get("unitCode", "")), number, _text(value)
 
 
 def _text(value: object) -> str | None:
@@ -155,4 +196,6 @@ def encode(content: HistoryBlock) -> tuple[int, bytes]:
         rows.observe(batch)
     if content.instances:
         rows.write(content.instances)
+    if content.entities:
+        rows.make(content.entities)
     return rows.count, rows.encode() if rows.count else b""

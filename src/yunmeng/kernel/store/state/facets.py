@@ -6,6 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from yunmeng.kernel.model import Document
+from yunmeng.kernel.store.state.port import Outline
 
 TEXT_MOST = 64
 """Longer texts are indexed by their beginning; a hit on one is a candidate only."""
@@ -33,6 +34,16 @@ _unpacker = msgspec.msgpack.Decoder()
 def is_attribute(member: str) -> bool:
     """Tells an attribute, whose name is a URI, from a member such as ``createdAt``."""
     return ":" in member
+
+
+def outline_of(document: Document) -> Outline:
+    """Returns what the index always wants of a document."""
+    scopes: list[str] | str = document.get("scope", [])
+    return Outline(
+        tuple([member for member in document if is_attribute(member)]),
+        tuple(scopes) if isinstance(scopes, list) else (scopes,),
+        boxes_of(document),
+    )
 
 
 def facets_of(document: Document, indexed: Mapping[str, int]) -> Facets:

@@ -4,14 +4,14 @@ Both engines carry out the same :class:`Changes`; only differences reach the ind
 changes one value touches one index row.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 
-from yunmeng.kernel.store.state.facets import Box, Facets, Scalar, facets_of, is_attribute, pack, unpack
-from yunmeng.kernel.store.state.port import EntityPut
+from yunmeng.kernel.store.state.facets import Box, Facets, Scalar, facets_of, outline_of, pack, unpack
+from yunmeng.kernel.store.state.port import EntityPut, Outline
 from yunmeng.kernel.store.state.shapes import Book, Shape, ShapeKey
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -88,10 +88,10 @@ class Ledger:
 
     def put(self, changes: Changes, put: EntityPut, old: Kept | None) -> int:
         """Notes that an entity's document is new; returns the entity's row."""
-        document = _decode(put.body)
-        facets = facets_of(document, self._indexed)
-        shape = self._shape_of(put, document, old)
-        scope = self._scope(document.get("scope"))
+        outline = put.outline or outline_of(_decode(put.body))
+        facets = self._facets(put, outline)
+        shape = self._shape_of(put, outline, old)
+        scope = self._scope(outline.scopes)
         row = old.row if old is not None else self._new_row()
         packed = pack(facets)
         if old is not None and (shape, put.division, scope) == (old.shape, old.division, old.scope):
@@ -104,6 +104,11 @@ class Ledger:
         if old is None or packed != old.facets:
             self._index(changes, row, unpack(old.facets) if old else ([], []), facets)
         return row
+
+    def _facets(self, put: EntityPut, outline: Outline) -> Facets:
+        if self._indexed.keys().isdisjoint(outline.names):
+            return [], list(outline.boxes)
+        return facets_of(_decode(put.body), self._indexed)
 
     def remove(self, changes: Changes, old: Kept) -> None:
         """Notes that an entity is gone."""
@@ -137,12 +142,12 @@ class Ledger:
         self._next_row += 1
         return row
 
-    def _shape_of(self, put: EntityPut, document: Mapping[str, Any], old: Kept | None) -> int:
+    def _shape_of(self, put: EntityPut, outline: Outline, old: Kept | None) -> int:
         last = self.book.shapes[old.shape].last if old is not None else frozenset[int]()
-        key = (put.tenant, put.types, last, *document)
+        key = (put.tenant, put.types, last, outline.names)
         number = self._members.get(key)
         if number is None:
-            stored = frozenset(self.name(uri) for uri in document if is_attribute(uri))
+            stored = frozenset(self.name(uri) for uri in outline.names)
             number = self._shape(put.tenant, tuple(sorted(put.types)), stored, last)
             if len(self._members) >= 100_000:
                 self._members.clear()
@@ -161,10 +166,10 @@ class Ledger:
             self.new_shapes.append(shape)
         return number
 
-    def _scope(self, scopes: list[str] | str | None) -> int:
+    def _scope(self, scopes: tuple[str, ...]) -> int:
         if not scopes:
             return 0
-        key = (scopes,) if isinstance(scopes, str) else tuple(sorted(scopes))
+        key = tuple(sorted(scopes))
         number = self._scopes.get(key)
         if number is None:
             number = self._scopes[key] = len(self._scopes) + 1

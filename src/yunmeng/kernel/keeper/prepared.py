@@ -1,0 +1,174 @@
+"""Whole entities made ready by who asks: the single writer does nothing that needs no knowledge of the state.
+
+The document stands as the JSON that is to be stored, with marks where the moment of the write belongs;
+beside it stand the facts that index and history want. The keeper looks inside only when the entity exists
+already. Decision 0011 has the figures.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from yunmeng.kernel.base import BadInput, instant_us
+from yunmeng.kernel.model import (
+    DIVISION,
+    EXPIRY,
+    Create,
+    Document,
+    Operation,
+    Replace,
+    Upsert,
+)
+from yunmeng.kernel.store import EntityPut, InstanceRows, Outline, boxes_of, value_columns
+
+# JSON never holds this byte, and a moment with six digits of a second is as long: cuts stay where they are.
+_MARK = b"\x00" * len("2026-11-22T04:00:00.123456Z")
+_STAMP = msgspec.Raw(b'"' + _MARK + b'"')
+_STAMPS = {"createdAt": _STAMP, "modifiedAt": _STAMP}
+_STAMPED = b',"createdAt":' + _STAMP + b',"modifiedAt":' + _STAMP
+_SPECIAL = frozenset(("scope", EXPIRY))
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Document).decode
+
+
+class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
+    """A whole entity to create or to put in place of another.
+
+    From ``attributes`` on there is one entry an attribute instance: the columns of its row in the history, of
+    which ``observed_at`` and ``numbers`` are packed (int64 µs UTC, float64) and ``cuts`` are where the
+    instances begin and end in ``body`` (pairs of uint32).
+    """
+
+    id: str
+    mode: Literal["create", "upsert", "replace"]
+    types: tuple[str, ...]
+    division: str
+    body: bytes
+    boxes: tuple[tuple[float, float, float, float], ...]
+    attributes: tuple[str, ...]
+    dataset_ids: tuple[str, ...]
+    units: tuple[str, ...]
+    observed_at: bytes
+    numbers: bytes
+    texts: dict[int, str]
+    cuts: bytes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The attributes, each once."""
+        return tuple(dict.fromkeys(self.attributes))
+
+    def plain(self) -> Create | Upsert | Replace:
+        """Returns the operation in the form that any state of the entity can be asked with."""
+        document = _decode(self.body.replace(_STAMPED, b""))
+        if self.mode == "create":
+            return Create(document)
+        return Upsert(document) if self.mode == "upsert" else Replace(document)
+
+    def put(self, tenant: str, division: str, at: str) -> EntityPut:
+        """Returns the new entity as the state stores it at a moment, which is written with six digits."""
+        body = self.body.replace(_MARK, at.encode())
+        return EntityPut(tenant, self.id, self.types, division, body, Outline(self.names, (), self.boxes))
+
+    def rows(self, put: EntityPut, at_us: int, instance_ids: list[str]) -> InstanceRows:
+        """Returns what the history stores of the new entity."""
+        cuts: list[int] = np.frombuffer(self.cuts, "<u4").tolist()
+        return InstanceRows(
+            put.tenant,
+            self.id,
+            self.types[0],
+            put.division,
+            at_us,
+            (self.attributes, self.dataset_ids, self.units),
+            self.observed_at,
+            self.numbers,
+            self.texts,
+            [put.body[start:end] for start, end in zip(cuts[::2], cuts[1::2], strict=True)],
+            instance_ids,
+        )
+
+
+def prepared(operation: Operation) -> "Operation | Prepared":
+    """Returns the operation prepared, or as it is when its kind or a rare member of its entity wants more."""
+    if isinstance(operation, Create):
+        mode: Literal["create", "upsert", "replace"] = "create"
+    elif isinstance(operation, Upsert) and operation.mode == "replace":
+        mode = "upsert"
+    elif isinstance(operation, Replace):
+        mode = "replace"
+    else:
+        return operation
+    try:
+        return _prepare(operation.document, mode) or operation
+    except (BadInput, OverflowError):
+        # what cannot be laid in columns is for the long way to refuse
+        return operation
+
+
+def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -> Prepared | None:
+    if not _SPECIAL.isdisjoint(document):
+        return None
+    parts = [_encode({"id": document["id"], "type": document["type"]})[:-1]]
+    place = len(parts[0])
+    columns = _Columns()
+    for name, instances in document.items():
+        if ":" not in name:
+            continue
+        head = b"," + _encode(name) + b":["
+        for number, instance in enumerate(instances):
+            if EXPIRY in instance:
+                return None
+            body = _encode({**instance, **_STAMPS})
+            before = b"," if number else head
+            columns.add(name, instance, place + len(before), len(body))
+            place += len(before) + len(body)
+            parts += (before, body)
+        parts.append(b"]")
+        place += 1
+    parts.append(_STAMPED + b"}")
+    return columns.laid(document, mode, b"".join(parts))
+
+
+class _Columns:
+    """The rows of one entity, column by column."""
+
+    def __init__(self) -> None:
+        self.attributes: list[str] = []
+        self.dataset_ids: list[str] = []
+        self.units: list[str] = []
+        self.observed_at: list[int] = []
+        self.numbers: list[float] = []
+        self.texts: dict[int, str] = {}
+        self.cuts: list[int] = []
+
+    def add(self, name: str, instance: Document, start: int, length: int) -> None:
+        unit, number, text = value_columns(instance)
+        if text is not None:
+            self.texts[len(self.attributes)] = text
+        self.attributes.append(name)
+        self.dataset_ids.append(instance.get("datasetId", ""))
+        self.units.append(unit)
+        observed_at: Any = instance.get("observedAt")
+        self.observed_at.append(instant_us(observed_at) if observed_at is not None else 0)
+        self.numbers.append(number)
+        self.cuts += (start, start + length)
+
+    def laid(self, document: Document, mode: Literal["create", "upsert", "replace"], body: bytes) -> Prepared:
+        divisions = document.get(DIVISION)
+        return Prepared(
+            document["id"],
+            mode,
+            tuple(document["type"]),
+            str(divisions[0].get("value", "")) if divisions else "",
+            body,
+            tuple(boxes_of(document)),
+            tuple(self.attributes),
+            tuple(self.dataset_ids),
+            tuple(self.units),
+            np.array(self.observed_at, "<i8").tobytes(),
+            np.array(self.numbers, "<f8").tobytes(),
+            self.texts,
+            np.array(self.cuts, "<u4").tobytes(),
+        )

@@ -1,0 +1,1 @@
+"""Gateways 网关: one folder a field protocol."""

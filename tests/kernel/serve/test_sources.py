@@ -121,6 +121,7 @@ async def test_a_registration_is_kept_changed_and_deleted(admin: httpx.AsyncClie
         {"mode": "exclusive"},
         {"mode": "auxiliary", "operations": ["createEntity"]},
         {"expiresAt": "2001-01-01T00:00:00Z"},
+        {"expiresAt": "2101-01-01T00:00:00+08:00"},
         {"management": {"timeout": 0}},
         {"management": {"cacheDuration": "soon"}},
         {"contextSourceInfo": [{"key": "X-Key", "value": 5}]},
@@ -359,3 +360,78 @@ async def test_a_context_that_a_registration_asks_for_is_named_to_its_source(
     headers = source.asked[-1][2]
     assert headers["link"].startswith(f"<{CORE}>")
     assert "jsonldcontext" not in headers
+
+
+async def test_a_source_without_batches_is_asked_entity_by_entity(
+    admin: httpx.AsyncClient, source: Source
+) -> None:
+    """§5.6.7.4 to §5.6.10.4: an upsert is a create, and an update of what is there already."""
+    await register(admin, registration(source.url, mode="redirect", operations=["redirectionOps"]))
+    batch = "/ngsi-ld/v1/entityOperations"
+
+    async def ask(name: str, body: Any, status: int, **parameters: str) -> list[tuple[str, str, Any]]:
+        source.asked.clear()
+        answer = await admin.post(f"{batch}/{name}", json=body, params=parameters)
+        assert answer.status_code == status, answer.text
+        return [
+            (method, target.removeprefix("/ngsi-ld/v1"), sent) for method, target, _, sent in source.asked
+        ]
+
+    entity, path = gauge(level=1), f"/entities/{GAUGE}"
+    attributes = {"level": entity["level"]}
+    source.says("POST", "/entities", 201)
+    assert await ask("create", [entity], 201) == [("POST", "/entities", entity)]
+    source.says("POST", "/entities", 409)
+    source.says("PATCH", f"{path}/attrs", 204)
+    source.says("PUT", path, 204)
+    create = ("POST", "/entities", entity)
+    assert await ask("upsert", [entity], 204, options="update") == [
+        create,
+        ("PATCH", f"{path}/attrs", attributes),
+    ]
+    assert await ask("upsert", [entity], 204) == [create, ("PUT", path, entity)]
+    source.says("POST", f"{path}/attrs", 204)
+    kept = await ask("update", [entity], 204, options="noOverwrite")
+    assert kept == [("POST", f"{path}/attrs?options=noOverwrite", attributes)]
+    source.says("PATCH", path, 204)
+    assert await ask("merge", [entity], 204) == [("PATCH", path, entity)]
+    source.says("DELETE", path, 404)
+    assert await ask("delete", [GAUGE], 207) == [("DELETE", path, None)]
+
+
+async def test_what_fails_alike_everywhere_is_one_error(admin: httpx.AsyncClient, source: Source) -> None:
+    """§5.6.6.4: nobody has the entity; where a source had it, the answer is of two minds."""
+    await register(admin, registration(source.url, operations=["deleteEntity"]))
+    assert (await admin.delete(f"{ENTITIES}/{GAUGE}")).status_code == 404
+    source.says("DELETE", f"/entities/{GAUGE}", 204)
+    mixed = await admin.delete(f"{ENTITIES}/{GAUGE}")
+    assert mixed.status_code == 207
+    assert [error["error"]["status"] for error in mixed.json()["errors"]] == [404]
+    assert (await admin.post(ENTITIES, json={"id": "no uri", "type": "Gauge"})).status_code == 400
+
+
+async def test_sources_are_asked_by_operation_and_dataset(admin: httpx.AsyncClient, source: Source) -> None:
+    """§4.20, §5.12: a source for retrievals gets no query; two that name datasets must share one."""
+    dataset = {"datasetId": ["urn:ngsi-ld:Dataset:b"]}
+    location = (
+        await register(admin, registration(source.url, operations=["retrieveEntity"], **dataset))
+    ).headers["location"]
+    source.says("GET", f"/entities/{GAUGE}", 200, gauge(level=7))
+    source.says("GET", "/entities", 200, [gauge(level=7)])
+    assert (await admin.get(ENTITIES, params={"type": "Gauge"})).json() == []
+    assert (await admin.get(f"{ENTITIES}/{GAUGE}")).status_code == 200
+    assert (await admin.patch(location, json={"operations": ["queryEntity"]})).status_code == 204
+    query = {"type": "Gauge", "datasetId": "urn:ngsi-ld:Dataset:a"}
+    asked = len(source.asked)
+    assert (await admin.get(ENTITIES, params=query)).json() == []
+    assert len(source.asked) == asked
+    assert len((await admin.get(ENTITIES, params={"type": "Gauge"})).json()) == 1
+
+
+async def test_who_names_an_entity_need_not_name_its_type(admin: httpx.AsyncClient, source: Source) -> None:
+    body = registration(source.url, information=[{"entities": [{"id": GAUGE}], "propertyNames": ["level"]}])
+    await register(admin, body)
+    assert (await admin.get(f"{REGISTRATIONS}/{body['id']}")).json() == body
+    source.says("GET", f"/entities/{GAUGE}", 200, gauge(level=7))
+    assert (await admin.get(f"{ENTITIES}/{GAUGE}")).json()["level"]["value"] == 7
+    assert (await admin.get(f"{ENTITIES}/urn:ngsi-ld:Gauge:other")).status_code == 404

@@ -20,6 +20,7 @@ class Asking:
     attributes: frozenset[str] = frozenset()
     csf: Condition | None = None
     split: bool = False
+    datasets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from yunmeng.kernel.serve.ngsild.parameters import flag
 from yunmeng.kernel.serve.replies import empty_reply, json_reply
 from yunmeng.kernel.serve.routes import Call, RouteHandler
 from yunmeng.kernel.serve.sources.endpoints import read_selection
+from yunmeng.kernel.serve.sources.fallback import SINGLE, Singles
 from yunmeng.kernel.serve.sources.forwarding import Answer, Forward, forward_context
 from yunmeng.kernel.serve.sources.matching import Need
 from yunmeng.kernel.serve.sources.plan import Part, Plan, plan
@@ -140,7 +141,8 @@ async def _share_ids(call: Call, ledger: Ledger, registrations: Sequence[Registr
 
 def _plan(call: Call, ledger: Ledger, registrations: Sequence[Registration], need: Need) -> Plan:
     whole = ledger.operation == "deleteBatch"
-    return without_loops(call, plan(registrations, need, frozenset((ledger.operation,)), whole=whole))
+    operations = SINGLE[ledger.operation] | {ledger.operation}
+    return without_loops(call, plan(registrations, need, operations, whole=whole))
 
 
 def _enter(call: Call, ledger: Ledger, part: Part, id_: str, context: Context, body: Any) -> None:
@@ -155,12 +157,9 @@ def _enter(call: Call, ledger: Ledger, part: Part, id_: str, context: Context, b
 
 
 async def _settle(call: Call, handler: RouteHandler, ledger: Ledger) -> Response:
-    forwards = [_forward(call, share) for share in ledger.shares.values()]
-    answers, own = await asyncio.gather(
-        sources_of(call).forwarder.send_all(forwards, origin_of(call)), _locally(call, handler, ledger)
+    own, *_ = await asyncio.gather(
+        _locally(call, handler, ledger), *(_send(call, ledger, share) for share in ledger.shares.values())
     )
-    for share, answer in zip(ledger.shares.values(), answers, strict=True):
-        _note(call, ledger, share, answer)
     if own is not None:
         _note_own(ledger, own)
     bad = {str(error.get("entityId")) for error in ledger.errors}
@@ -170,6 +169,28 @@ async def _settle(call: Call, handler: RouteHandler, ledger: Ledger) -> Response
     if ledger.operation == "createBatch":
         return json_reply(done, 201)
     return json_reply(list(ledger.created), 201) if ledger.created else empty_reply()
+
+
+async def _send(call: Call, ledger: Ledger, share: Share) -> None:
+    """Has a source do its share, entity by entity where it offers no batch."""
+    forwarder, origin, one = sources_of(call).forwarder, origin_of(call), share.registration
+    if ledger.operation in one.operations:
+        _note(call, ledger, share, await forwarder.send(_forward(call, share), origin))
+        return
+    singles = Singles(one, share.context, ledger.operation, parameters_of(call.request))
+    answers = await singles.send(share.ids, share.bodies, forwarder, origin)
+    for id_, answer in zip(share.ids, answers, strict=True):
+        _note_single(call, ledger, id_, answer)
+
+
+def _note_single(call: Call, ledger: Ledger, id_: str, answer: Answer) -> None:
+    result = result_of(call, answer, None)
+    errors = entity_errors(id_, result)
+    ledger.errors.extend(errors)
+    if not errors:
+        ledger.fine.add(id_)
+        if result.status == 201:
+            ledger.created[id_] = None
 
 
 def _forward(call: Call, share: Share) -> Forward:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from secrets import token_urlsafe
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -81,7 +80,7 @@ class Chains:
         """Loads the parts; those that no longer fit are put right."""
         for record in await self._services.state.records(LEG):
             leg = _leg(record.body)
-            self._legs[leg.key] = leg
+            self._legs[leg.id] = leg
             self._soon((leg.tenant, leg.subscription))
         for watch in self._known.watches():
             self._soon((watch.tenant, watch.id))
@@ -196,8 +195,7 @@ class Chains:
                 return False
             leg = None
         if leg is None:
-            remote = f"urn:ngsi-ld:Subscription:distsub:{uuid4()}"
-            leg = Leg(token_urlsafe(24), *key, part.registration.kept, remote)
+            leg = Leg(f"urn:ngsi-ld:Subscription:distsub:{uuid4()}", *key, part.registration.kept)
             # kept before the source hears of it: its first notification may come at once
             await self._keep(leg)
         if not leg.sent:
@@ -228,17 +226,17 @@ class Chains:
             forward = Forward(registration, "DELETE", _path(leg), self._services.contexts.core, parameters)
             if not _settled(await self._forwarder.send(forward, origin)):
                 return False
-        await keep_records(self._services.bus, _SERVICE, drops=[(LEG, "", leg.key)])
-        self._legs.pop(leg.key, None)
+        await keep_records(self._services.bus, _SERVICE, drops=[(LEG, "", leg.id)])
+        self._legs.pop(leg.id, None)
         return True
 
     def _worded(self, part: Part, leg: Leg) -> Forward:
         """Returns the request that makes the part, with the address of this node in it."""
         http = self._services.settings.http
         base = http.url.rstrip("/") or f"http://{http.host}:{http.port}"
-        endpoint = {"uri": f"{base}{PATH}/{leg.key}", "accept": "application/json"}
+        endpoint = {"uri": base + PATH, "accept": "application/json"}
         made, notification = part.forward, part.forward.body["notification"]
-        body = {"id": leg.remote, **made.body, "notification": {**notification, "endpoint": endpoint}}
+        body = {"id": leg.id, **made.body, "notification": {**notification, "endpoint": endpoint}}
         return Forward(made.registration, made.method, made.path, made.context, made.parameters, body)
 
     async def _source(self, leg: Leg) -> Registration | None:
@@ -249,13 +247,13 @@ class Chains:
             return None
 
     async def _keep(self, leg: Leg) -> None:
-        put = RecordPut(LEG, "", leg.key, _encode(leg))
+        put = RecordPut(LEG, "", leg.id, _encode(leg))
         await keep_records(self._services.bus, _SERVICE, [put])
-        self._legs[leg.key] = leg
+        self._legs[leg.id] = leg
 
 
 def _path(leg: Leg) -> str:
-    return f"/subscriptions/{quote(leg.remote, safe=':')}"
+    return f"/subscriptions/{quote(leg.id, safe=':')}"
 
 
 def _settled(answer: Answer) -> bool:

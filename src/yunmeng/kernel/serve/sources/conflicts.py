@@ -46,7 +46,7 @@ def _overlap(one: Information, two: Information) -> bool:
 
 
 def _same(one: EntityInfo, two: EntityInfo) -> bool:
-    if one.types.isdisjoint(two.types):
+    if one.types and two.types and one.types.isdisjoint(two.types):
         return False
     if one.id and two.id:
         return one.id == two.id
@@ -65,7 +65,7 @@ async def _held(call: Call, new: Registration, information: Information) -> str:
             reach,
             ids=(entity.id,) if entity and entity.id else (),
             id_pattern=entity.pattern.pattern if entity and entity.pattern else "",
-            types=TypeAny(tuple(map(TypeIs, sorted(entity.types)))) if entity else None,
+            types=TypeAny(tuple(map(TypeIs, sorted(entity.types)))) if entity and entity.types else None,
             attributes=tuple(information.attributes),
             limit=1,
         )

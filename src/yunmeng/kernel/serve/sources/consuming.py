@@ -82,4 +82,5 @@ def _asking(parameters: Parameters, context: Context) -> Asking:
         frozenset(expanded(wanted - _MEMBERS, context)) if not wanted & _MEMBERS else frozenset(),
         parse_q(csf, context) if csf else None,
         flag(parameters, "splitEntities"),
+        frozenset(names(parameters.get("datasetId"))),
     )

@@ -12,7 +12,7 @@ from yunmeng.kernel.serve.sources.writing_down import geo_parameters, q_text, sc
 from yunmeng.kernel.serve.watching import Kept, Selector, Watch
 
 LEG = "subscription-leg"
-PATH = "/notifications"
+PATH = "/ngsi-ld/ex/remote-notify"
 
 # what a source is told as its owner wrote it
 _AS_WRITTEN = ("notificationTrigger", "expiresAt")
@@ -21,15 +21,15 @@ _AS_WRITTEN = ("notificationTrigger", "expiresAt")
 class Leg(msgspec.Struct, frozen=True):
     """A subscription that this node holds at a source for the sake of one of its own.
 
-    ``key`` is the secret part of the address to which the source sends its notifications, ``source`` the
-    registration as it was known then, ``sent`` what the source took last: empty until it took anything.
+    ``id`` is its name at the source, which nobody guesses: who notifies in this name is the source.
+    ``source`` is the registration as it was known then, ``sent`` what the source took last, empty until it
+    took anything.
     """
 
-    key: str
+    id: str
     tenant: str
     subscription: str
     source: Kept
-    remote: str
     sent: str = ""
 
 
@@ -81,8 +81,7 @@ def reduced(watch: Watch, kept: Kept, registration: Registration, context: Conte
     watched = (watch.watched & held if watch.watched else held) if partial else watch.watched
     if watched:
         body["watchedAttributes"] = sorted(map(context.compact, watched))
-    if not watch.split:
-        body |= _conditions(watch, context)
+    body |= {"splitEntities": True} if watch.split else _conditions(watch, context)
     told = (watch.attributes & held if watch.attributes else held) if partial else watch.attributes
     return {**body, "notification": _notification(watch, sorted(map(context.compact, told)))}
 

@@ -40,6 +40,7 @@ class Need:
     geo: GeoCondition | None = None
     scope: ScopeSelection | None = None
     time: TimeFrame | None = None
+    datasets: frozenset[str] = frozenset()
     strictly: bool = False
     """Whether a source must say where it is to lie in ``geo`` and ``scope``."""
 
@@ -86,7 +87,7 @@ def match(registration: Registration, need: Need) -> Match | None:
         registration,
         _narrowed(need, [one for one, _ in hits]),
         need.ids if whole else _ids(need, selected),
-        frozenset() if whole else frozenset(uri for entity in selected for uri in entity.types),
+        frozenset() if whole else _types(selected),
         "" if whole or len(selected) != 1 or selected[0].pattern is None else selected[0].pattern.pattern,
     )
 
@@ -98,6 +99,7 @@ def _fits(registration: Registration, need: Need) -> bool:
         and _scoped(document, need)
         and _located(document, need)
         and _timed(registration, need.time)
+        and not (need.datasets and registration.datasets and need.datasets.isdisjoint(registration.datasets))
     )
 
 
@@ -149,7 +151,7 @@ def _entities(information: Information, need: Need) -> list[EntityInfo] | None:
 
 
 def _selects(entity: EntityInfo, need: Need) -> bool:
-    if need.types and entity.types.isdisjoint(need.types):
+    if need.types and entity.types and entity.types.isdisjoint(need.types):
         return False
     if need.ids:
         return any(_names(entity, id_) for id_ in need.ids)
@@ -161,6 +163,12 @@ def _names(entity: EntityInfo, id_: str) -> bool:
     if entity.id:
         return entity.id == id_
     return entity.pattern is None or entity.pattern.search(id_) is not None
+
+
+def _types(selected: list[EntityInfo]) -> frozenset[str]:
+    if not all(entity.types for entity in selected):
+        return frozenset()
+    return frozenset(uri for entity in selected for uri in entity.types)
 
 
 def _ids(need: Need, selected: list[EntityInfo]) -> frozenset[str]:

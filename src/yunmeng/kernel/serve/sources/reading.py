@@ -40,7 +40,7 @@ class FederatedState:
     async def get(self, reach: Reach, id: str) -> bytes | None:
         """Returns the entity as this node and its sources show it together."""
         asking = self.sight.asking
-        need = Need(frozenset((id,)), attributes=asking.attributes, csf=asking.csf)
+        need = Need(frozenset((id,)), attributes=asking.attributes, csf=asking.csf, datasets=asking.datasets)
         found = self._found(need, READING)
         body = await self.local.get(reach, id)
         if not found:
@@ -140,6 +140,7 @@ class FederatedState:
             self.sight.asking.csf,
             query.geo,
             query.scope,
+            datasets=self.sight.asking.datasets,
         )
 
     async def types(self, reach: Reach) -> Mapping[str, int]:

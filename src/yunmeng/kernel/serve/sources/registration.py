@@ -55,7 +55,7 @@ _LONGEST_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class EntityInfo:
-    """Which entities a source holds: of these types, and by id or pattern where one is given (§5.2.8)."""
+    """Which entities a source holds (§5.2.8): of these types (any when empty), by id or pattern if given."""
 
     types: frozenset[str]
     id: str = ""
@@ -108,6 +108,7 @@ class Registration:
     properties: Document
     observed: Interval | None
     managed: Interval | None
+    datasets: frozenset[str]
     kept: Kept
     names: Context = field(repr=False)
 
@@ -158,11 +159,14 @@ async def work_out_registration(kept: Kept, tenant: str, contexts: ContextLibrar
         timeout_s=_milliseconds(management, "timeout", _DEFAULT_TIMEOUT_S),
         cooldown_s=_milliseconds(management, "cooldown", 0.0),
         host_alias=text_member(body, "contextSourceAlias", text_member(body, "hostAlias", "")),
-        expires_us=instant_us(text_member(body, "expiresAt")) if "expiresAt" in body else 0,
+        expires_us=_expiry(body),
         scopes=_scopes(body),
         properties=_properties(body, names),
         observed=_interval(body, "observationInterval"),
         managed=_interval(body, "managementInterval"),
+        datasets=frozenset(_one_or_more(body["datasetId"], "datasetId"))
+        if "datasetId" in body
+        else frozenset(),
         kept=kept,
         names=names,
     )
@@ -233,8 +237,9 @@ def _names(item: Mapping[str, object], member: str, names: Context) -> frozenset
 
 
 def _entity_info(item: Mapping[str, object], names: Context) -> EntityInfo:
-    types = item.get("type")
-    found = _texts(types if isinstance(types, list) else [types], "entities.type")  # pyright: ignore[reportUnknownArgumentType]
+    # who names the entity need not name its type
+    named = "type" not in item and ("id" in item or "idPattern" in item)
+    found = [] if named else _one_or_more(item.get("type"), "entities.type")
     id_ = check_urn(item["id"]) if "id" in item else ""
     pattern = check_pattern(text_member(item, "idPattern")) if "idPattern" in item else None
     return EntityInfo(frozenset(map(names.expand, found)), id_, pattern)
@@ -288,9 +293,18 @@ def _boolean(body: Mapping[str, object], name: str) -> bool:
 def _scopes(body: Mapping[str, object]) -> tuple[str, ...]:
     if "scope" not in body:
         return ()
-    value = body["scope"]
-    scopes = _texts(value if isinstance(value, list) else [value], "scope")  # pyright: ignore[reportUnknownArgumentType]
+    scopes = _one_or_more(body["scope"], "scope")
     return tuple(scope if scope.startswith("/") else f"/{scope}" for scope in scopes)
+
+
+def _expiry(body: Mapping[str, object]) -> int:
+    """Reads ``expiresAt``, which is in UTC and says so (§4.6.3)."""
+    if "expiresAt" not in body:
+        return 0
+    text = text_member(body, "expiresAt")
+    if not text.endswith("Z"):
+        raise _bad("expiresAt", text)
+    return instant_us(text)
 
 
 def _interval(body: Mapping[str, object], name: str) -> Interval | None:
@@ -316,6 +330,10 @@ def _properties(body: Mapping[str, Any], names: Context) -> Document:
     if "scope" in body:
         document["scope"] = list(_scopes(body))
     return document
+
+
+def _one_or_more(value: object, where: str) -> list[str]:
+    return _texts(value if isinstance(value, list) else [value], where)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _texts(value: object, where: str) -> list[str]:
@@ -351,7 +369,10 @@ def _shown_information(item: dict[str, Any], rename: Any) -> dict[str, Any]:
         if member in found:
             found[member] = [rename(name) for name in found[member]]
     if "entities" in found:
-        found["entities"] = [{**one, "type": _renamed(one["type"], rename)} for one in found["entities"]]
+        found["entities"] = [
+            {**one, "type": _renamed(one["type"], rename)} if "type" in one else one
+            for one in found["entities"]
+        ]
     return found
 
 

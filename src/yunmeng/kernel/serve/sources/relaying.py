@@ -10,10 +10,10 @@ from starlette.responses import Response
 from yunmeng.kernel.base import BadInput, NotFound, now_us
 from yunmeng.kernel.link import relayed_subject
 from yunmeng.kernel.model import Context, Document, expand_fragment
-from yunmeng.kernel.serve.body import as_array, as_object
+from yunmeng.kernel.serve.body import as_array, as_object, text_member
 from yunmeng.kernel.serve.matching import fulfils, selected, tell
 from yunmeng.kernel.serve.ngsild.negotiation import read_payload
-from yunmeng.kernel.serve.replies import empty_reply
+from yunmeng.kernel.serve.replies import Reply
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.services import Services
 from yunmeng.kernel.serve.sources.asking import Asking
@@ -37,21 +37,19 @@ _document = msgspec.json.Decoder(Document).decode
 
 
 async def receive(call: Call) -> Response:
-    """Takes in the notification of a source; only who knows the address and the subscription is heard."""
-    record = await call.services.state.record(LEG, "", call.request.path_params["key"])
+    """Takes in the notification of a source; only who names one of its parts of subscriptions is heard."""
+    payload = await read_payload(call)
+    body = as_object(payload.value, "notification")
+    if body.get("type") != "Notification":
+        raise BadInput("notification.type")
+    record = await call.services.state.record(LEG, "", text_member(body, "subscriptionId"))
     if record is None:
         raise NotFound("notification.unknown")
     leg = _leg(record.body)
-    payload = await read_payload(call)
-    body = as_object(payload.value, "notification")
-    if body.get("subscriptionId") != leg.remote:
-        raise NotFound("notification.unknown")
-    if body.get("type") != "Notification":
-        raise BadInput("notification.type")
     data = [as_object(item, "data") for item in as_array(body.get("data"), "data")]
     relayed = Relayed(leg.tenant, leg.subscription, leg.source.id, payload.context.member, data)
     await call.services.bus.publish(relayed_subject(leg.tenant), _encode(relayed), call.principal)
-    return empty_reply()
+    return Reply(b"", 200)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,17 +102,18 @@ def told(value: object) -> Problem:
     return cast("Problem", value) if isinstance(value, dict) else {}
 
 
-def alone(result: Result, success: Response) -> Response:
-    """Returns the answer when there was only one part."""
-    if result.problem is not None:
-        return json_reply(result.problem, result.status)
-    return success
+def _alike(results: Sequence[Result]) -> Problem | None:
+    """Returns what went wrong when it went wrong everywhere, and everywhere alike."""
+    first = results[0]
+    if first.problem is None or any(one.problem is None or one.status != first.status for one in results):
+        return None
+    return first.problem
 
 
 def entity_answer(id_: str, results: Sequence[Result], success: Response) -> Response:
     """Answers for a whole entity: 207 with a BatchOperationResult when parts went differently (§5.2.16)."""
-    if len(results) == 1 and results[0].status != 207:
-        return alone(results[0], success)
+    if (problem := _alike(results)) is not None:
+        return json_reply(problem, results[0].status)
     errors = [error for one in results for error in entity_errors(id_, one)]
     if not errors:
         return success
@@ -137,8 +138,8 @@ def attributes_answer(
     call: Call, context: Context, asked: frozenset[str], results: Sequence[Result]
 ) -> Response:
     """Answers for attributes: 207 with an UpdateResult when parts went differently (§5.2.18)."""
-    if len(results) == 1 and results[0].status != 207:
-        return alone(results[0], empty_reply())
+    if (problem := _alike(results)) is not None:
+        return json_reply(problem, results[0].status)
     bad = [row for one in results for row in _not_updated(call, context, asked, one)]
     if not bad:
         return empty_reply()

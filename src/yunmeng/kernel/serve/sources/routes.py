@@ -24,7 +24,7 @@ SOURCE_ROUTES: tuple[Route, ...] = (
     Route("GET", _SUBSCRIPTION, "subscription.read", subscribing.retrieve),
     Route("PATCH", _SUBSCRIPTION, "subscription.write", subscribing.update),
     Route("DELETE", _SUBSCRIPTION, "subscription.write", subscribing.delete),
-    Route("POST", f"{NOTIFICATIONS}/{{key}}", "notification.receive", relaying.receive),
+    Route("POST", NOTIFICATIONS, "notification.receive", relaying.receive),
 )
 
 _ROOT = "/ngsi-ld/v1"

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from yunmeng.kernel.base import YunmengError
+from yunmeng.kernel.base import YunmengError, check_urn
 from yunmeng.kernel.model import Context, Document, compact_entity, expand_fragment
 from yunmeng.kernel.serve.body import as_object, decode_json
 from yunmeng.kernel.serve.heading import parameters_of
@@ -30,7 +30,6 @@ from yunmeng.kernel.serve.sources.results import (
     failed,
     local_result,
     result_of,
-    told,
     unsupported,
 )
 from yunmeng.kernel.serve.sources.sources import origin_of, sources_of
@@ -109,7 +108,7 @@ async def _order(call: Call, share: Share) -> Order:
         entity = as_object(body, "entity")
         names = {context.expand(name): name for name in entity if name not in MEMBERS}
         types = types_of(entity.get("type", entity.get("@type")), context)
-    id_ = str(path.get("id") or cast("dict[str, Any]", body or {}).get("id", ""))
+    id_ = check_urn(path.get("id") or cast("dict[str, Any]", body or {}).get("id", ""))
     if not types:
         types = await known_types(call, id_)
     return Order(id_, context, names, body, Need(frozenset((id_,)), types=types, attributes=frozenset(names)))
@@ -146,22 +145,8 @@ async def carry_out(
     response: Response | None = None
     if made.local:
         own, response = await _locally(call, handler, order, made)
-        if not _made_good(order, share, own, results):
-            results.insert(0, own)
+        results.insert(0, own)
     return results, response
-
-
-def _made_good(order: Order, share: Share, own: Result, results: Sequence[Result]) -> bool:
-    """Tells whether sources did all that failed here because it is not here (§5.6.6.4)."""
-    fine = [one for one in results if one.fine]
-    if not fine or share.operation == "createEntity":
-        return False
-    if own.status != 207 or share.operation != "updateEntity":
-        return own.status == 404
-    body = told(own.body)
-    missing = {order.context.expand(row["attributeName"]) for row in body.get("notUpdated", ())}
-    done = {uri for one in fine for uri in (order.names if one.attributes is None else one.attributes)}
-    return missing <= done
 
 
 async def _locally(

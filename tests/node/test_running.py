@@ -73,10 +73,10 @@ def test_divisions_and_indicators_are_entities_from_the_first_start(province: No
     wuhan = told(province, "entities", "get", "urn:ngsi-ld:AdministrativeArea:420100")
     assert wuhan["name"]["value"] == "武汉市"
     assert wuhan["parent"]["object"] == "urn:ngsi-ld:AdministrativeArea:420000"
-    found = told(province, "entities", "query", "--type", "AdministrativeArea", "--limit", "1000", "--json")
+    found = told(province, "entities", "query", "--type", "AdministrativeArea", "--limit", "1000")
     # the province, its 17 and its 103; four units are of both levels
     assert len(found) == 117
-    target = told(province, "entities", "query", "--type", "Indicator", "--q", "target==13", "--json")
+    target = told(province, "entities", "query", "--type", "Indicator", "--q", "target==13")
     assert "urn:ngsi-ld:Indicator:I001" in [each["id"] for each in target]
 
 
@@ -152,7 +152,6 @@ def test_a_job_runs_and_its_file_can_be_fetched(province: Node, administrator: h
         (("jobs", "run", "plan.nothing"), "job.unknown"),
         (("jobs", "run", "plan.report", "--input", "until=yesterday"), "job.input"),
         (("jobs", "run", "plan.report", "--input", "colour=blue"), "job.input"),
-        (("entities", "query", "--q", "a=="), "q.value"),
     ],
 )
 def test_what_the_node_refuses_is_told_by_the_command_line(

@@ -92,7 +92,7 @@ def selection(
         shape = msgspec.json.encode(within["coordinates"]).decode()
         place = chosen(georel="within", geometry=str(within["type"]), coordinates=shape)
     said = chosen(type=type_, id=listed(id), q=q, attrs=listed(attributes), scopeQ=scope)
-    return {**said, **place, **more}
+    return {**said, **place, **chosen(**more)}
 
 
 def query(selected: Mapping[str, str], format: Format, page: int) -> Ask[Page]:

@@ -117,6 +117,7 @@ def _error(answer: httpx.Response) -> BrokerError:
         "title": str(told.get("title") or answer.reason_phrase),
         "detail": str(told.get("detail") or ""),
         "remedy": str(told.get("remedy") or ""),
+        "name": str(told.get("key") or told.get("type") or _BLANK),
         "url": str(answer.request.url),
     }
     if answer.status_code == _UNAUTHORIZED:

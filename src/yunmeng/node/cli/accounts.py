@@ -10,15 +10,14 @@ from yunmeng.kernel.base import NotFound, format_us
 from yunmeng.kernel.trust import (
     SYSTEM,
     Account,
-    AuditEvent,
     Token,
     account_deed,
     token_deed,
 )
-from yunmeng.node.cli.data import with_node
+from yunmeng.node.cli.data import record, with_node
 from yunmeng.node.cli.options import NodeOptions, node_options
 from yunmeng.node.cli.output import as_json, out, show, show_json
-from yunmeng.node.parts import SERVICE, Parts
+from yunmeng.node.parts import Parts
 
 _divisions = click.option(
     "--division", "divisions", multiple=True, help="Reaches this division 区划 (GB/T 2260); repeatable."
@@ -101,7 +100,7 @@ def create_account(
             language=cast("Literal['zh-CN', 'en']", language),
             display=display,
         )
-        await _record(parts, account_deed(SYSTEM, "create", account))
+        await record(parts, account_deed(SYSTEM, "create", account))
         return account, password
 
     account, password = with_node(options, work)
@@ -119,7 +118,7 @@ def reset_password(options: NodeOptions, *, name: str, json_: bool) -> None:
         people = parts.accounts()
         password = await people.reset_password(name, by=SYSTEM)
         account = await people.account(name)
-        await _record(parts, account_deed(SYSTEM, "reset", account))
+        await record(parts, account_deed(SYSTEM, "reset", account))
         return account, password
 
     account, password = with_node(options, work)
@@ -136,7 +135,7 @@ def remove_account(options: NodeOptions, *, name: str) -> None:
         people = parts.accounts()
         account = await people.account(name)
         await people.remove(name, by=SYSTEM)
-        await _record(parts, account_deed(SYSTEM, "remove", account))
+        await record(parts, account_deed(SYSTEM, "remove", account))
 
     with_node(options, work)
 
@@ -208,7 +207,7 @@ def create_token(
             clearance=clearance,
             days=days,
         )
-        await _record(parts, token_deed(SYSTEM, "issue", token))
+        await record(parts, token_deed(SYSTEM, "issue", token))
         return text, token
 
     text, token = with_node(options, work)
@@ -230,15 +229,9 @@ def revoke_token(options: NodeOptions, *, token_id: str) -> None:
         if token is None:
             raise NotFound("token.unknown", id=token_id)
         await people.revoke_token(token_id, by=SYSTEM)
-        await _record(parts, token_deed(SYSTEM, "revoke", token))
+        await record(parts, token_deed(SYSTEM, "revoke", token))
 
     with_node(options, work)
-
-
-async def _record(parts: Parts, event: AuditEvent) -> None:
-    from yunmeng.kernel.serve import AUDIT_SUBJECT, encode_events
-
-    await parts.bus.publish(AUDIT_SUBJECT, encode_events([event]), SERVICE)
 
 
 def _show_password(name: str, password: str, *, json_: bool) -> None:

@@ -1,4 +1,4 @@
-"""``yunmeng entities | quarantine | jobs | audit``: what a running node holds."""
+"""``yunmeng quarantine | jobs | audit``: what a running node holds."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich_click import RichGroup
 
 from yunmeng.kernel.base import JobInput, NotFound, Unavailable, division_prefix
-from yunmeng.kernel.trust import Reach
+from yunmeng.kernel.trust import AuditEvent, Reach
 from yunmeng.node.cli.options import NodeOptions, node_options
 from yunmeng.node.cli.output import as_json, err, out, show, show_json
 from yunmeng.node.parts import SERVICE, Parts, connected
@@ -31,52 +31,11 @@ def with_node(options: NodeOptions, work: Callable[[Parts], Awaitable[_Result]])
     return asyncio.run(run())
 
 
-@click.group(cls=RichGroup)
-def entities() -> None:
-    """Entities 实体 of a running node."""
+async def record(parts: Parts, event: AuditEvent) -> None:
+    """Puts an event on its way into the audit log."""
+    from yunmeng.kernel.serve import AUDIT_SUBJECT, encode_events
 
-
-@entities.command("query")
-@node_options
-@click.option("--type", "type_", help="Entity type.")
-@click.option("--q", help="Condition, e.g. 'waterLevel>50'.")
-@click.option("--tenant", default="", help="Tenant.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
-@as_json
-def query_entities(
-    options: NodeOptions, *, type_: str | None, q: str | None, tenant: str, limit: int, json_: bool
-) -> None:
-    """Lists entities by type and condition."""
-    from yunmeng.node.reading import find
-
-    found = with_node(options, lambda parts: find(parts, type_, q, tenant, limit))
-    if json_:
-        show_json(found)
-        return
-    rows = [
-        {
-            "id": entity["id"],
-            "type": entity["type"],
-            "attributes": ", ".join(k for k in entity if k not in ("id", "type")),
-        }
-        for entity in found
-    ]
-    columns = (("id", "Id"), ("type", "Type"), ("attributes", "Attributes 属性"))
-    show(rows, columns, json_=False, styles={"id": "cyan", "attributes": "dim"})
-
-
-@entities.command("get")
-@node_options
-@click.argument("entity_id")
-@click.option("--tenant", default="", help="Tenant.")
-def get_entity(options: NodeOptions, *, entity_id: str, tenant: str) -> None:
-    """Prints one entity as NGSI-LD."""
-    from yunmeng.node.reading import one
-
-    entity = with_node(options, lambda parts: one(parts, entity_id, tenant))
-    if entity is None:
-        raise NotFound("entity.absent", id=entity_id)
-    show_json(entity)
+    await parts.bus.publish(AUDIT_SUBJECT, encode_events([event]), SERVICE)
 
 
 @click.group(cls=RichGroup)
@@ -264,4 +223,4 @@ def list_audit(options: NodeOptions, *, last: int, json_: bool) -> None:
     show(rows, columns, json_=json_, styles={"at": "dim", "action": "cyan"})
 
 
-COMMANDS = (entities, quarantine, jobs, audit)
+COMMANDS = (quarantine, jobs, audit)

@@ -31,6 +31,7 @@ from yunmeng.kernel.sense.inflight import InFlight
 from yunmeng.kernel.sense.mapping import Mapper, MappingTable, read_mapping
 from yunmeng.kernel.sense.packer import Packer
 from yunmeng.kernel.sense.reassembly import Reassembly
+from yunmeng.kernel.sense.recording import Recorded, read_recording, waits
 from yunmeng.kernel.sense.repeats import Repeats
 from yunmeng.kernel.sense.running import gateways_running, make_hub, serve
 from yunmeng.kernel.sense.session import FrameSession, Session
@@ -64,6 +65,7 @@ __all__ = [
     "Observe",
     "Packer",
     "Reassembly",
+    "Recorded",
     "Refuse",
     "Repeats",
     "Send",
@@ -83,7 +85,9 @@ __all__ = [
     "make_hub",
     "read_listen",
     "read_mapping",
+    "read_recording",
     "serve",
     "sum8",
+    "waits",
     "xor8",
 ]

@@ -1,9 +1,9 @@
 """What a gateway package declares, and where a node listens with it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from yunmeng.kernel.base import BadInput, NotFound, nearest, packages
@@ -86,7 +86,7 @@ class Gateway:
     ports: Mapping[str, int]
     session: Callable[[Station], Session] | None = None
     run: "Callable[[Hub], Awaitable[None]] | None" = None
-    simulate: "Callable[[Simulation], Awaitable[int]] | None" = None
+    simulate: "Callable[[Simulation], Coroutine[Any, Any, int]] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ class Hub:
     async def serve(self, bus: Bus) -> None:
         """Takes commands and frames from the bus."""
         await bus.serve(sense_subject("command", self.listen.name), self._commanded)
-        await bus.serve(sense_subject("frame", self.listen.name), self._handed_in)
+        for name in {self.listen.name, self.gateway.id}:
+            await bus.serve(sense_subject("frame", name), self._handed_in)
 
     async def tick(self) -> None:
         """Calls every channel about once a second, and closes those that were silent too long."""

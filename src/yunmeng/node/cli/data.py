@@ -1,8 +1,7 @@
-"""``yunmeng quarantine | jobs | audit``: what a running node holds."""
+"""``yunmeng jobs | audit``: what a running node holds."""
 
 import asyncio
 import time
-from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +11,7 @@ import msgspec
 from rich.progress import Progress
 from rich_click import RichGroup
 
-from yunmeng.kernel.base import JobInput, NotFound, Unavailable, division_prefix
+from yunmeng.kernel.base import JobInput, Unavailable, division_prefix
 from yunmeng.kernel.trust import AuditEvent, Reach
 from yunmeng.node.cli.options import NodeOptions, node_options
 from yunmeng.node.cli.output import as_json, err, out, show, show_json
@@ -36,64 +35,6 @@ async def record(parts: Parts, event: AuditEvent) -> None:
     from yunmeng.kernel.serve import AUDIT_SUBJECT, encode_events
 
     await parts.bus.publish(AUDIT_SUBJECT, encode_events([event]), SERVICE)
-
-
-@click.group(cls=RichGroup)
-def quarantine() -> None:
-    """Input that could not be taken 隔离区: kept with its reason, and sent again after a fix."""
-
-
-@quarantine.command("list")
-@node_options
-@as_json
-def list_quarantine(options: NodeOptions, *, json_: bool) -> None:
-    """Lists what was set aside and why."""
-    from yunmeng.kernel.keeper import QUARANTINE, Quarantined
-
-    records = with_node(options, lambda parts: parts.state.records(QUARANTINE))
-    rows: list[dict[str, object]] = []
-    for record in records:
-        held = msgspec.json.decode(record.body, type=Quarantined)
-        rows.append(
-            {
-                "id": record.id,
-                "at": held.at,
-                "gateway": held.gateway,
-                "rows": held.rows,
-                "reason": held.reason.key,
-            }
-        )
-    columns = (
-        ("id", "Id"),
-        ("at", "At 时间"),
-        ("gateway", "Gateway 网关"),
-        ("rows", "Rows"),
-        ("reason", "Reason 原因"),
-    )
-    show(rows, columns, json_=json_, styles={"id": "cyan", "reason": "yellow"})
-
-
-@quarantine.command("replay")
-@node_options
-@click.argument("ids", nargs=-1, required=True)
-def replay_quarantine(options: NodeOptions, *, ids: tuple[str, ...]) -> None:
-    """Sends set-aside input through the bus once more, and drops it from the list."""
-    sent = with_node(options, lambda parts: _replay(parts, ids))
-    out.print(f"{sent} / {len(ids)}")
-
-
-async def _replay(parts: Parts, ids: tuple[str, ...]) -> int:
-    from yunmeng.kernel.keeper import QUARANTINE, Quarantined
-
-    records = {record.id: record for record in await parts.state.records(QUARANTINE)}
-    for wanted in ids:
-        if wanted not in records:
-            raise NotFound("quarantine.absent", id=wanted)
-    for wanted in ids:
-        held = msgspec.json.decode(records[wanted].body, type=Quarantined)
-        await parts.bus.publish(held.subject, b64decode(held.raw), SERVICE)
-        await parts.records.drop(QUARANTINE, records[wanted].tenant, wanted)
-    return len(ids)
 
 
 @click.group(cls=RichGroup)
@@ -223,4 +164,4 @@ def list_audit(options: NodeOptions, *, last: int, json_: bool) -> None:
     show(rows, columns, json_=json_, styles={"at": "dim", "action": "cyan"})
 
 
-COMMANDS = (quarantine, jobs, audit)
+COMMANDS = (jobs, audit)

@@ -57,18 +57,18 @@ def _examples(id: str) -> str:
 
 @sense.command("replay")
 @node_options
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("recording", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--gateway", required=True, help="The running gateway: its name in the settings, or its protocol."
 )
 @click.option("--rate", default="max", show_default=True, help="x1, x10, ... as fast as recorded; or max.")
-def replay(options: NodeOptions, *, file: Path, gateway: str, rate: str) -> None:
+def replay(options: NodeOptions, *, recording: Path, gateway: str, rate: str) -> None:
     """Hands recorded frames to a running gateway, as if trusted devices had sent them.
 
-    FILE holds a frame a line: hex, or JSON {"frame": hex, "at": time}.
+    RECORDING holds a frame a line: hex, or JSON {"frame": hex, "at": time}.
     """
     factor = _factor(rate)
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = recording.read_text(encoding="utf-8").splitlines()
     report = with_node(options, lambda parts: _replay(parts, gateway, lines, factor))
     for reason in report.refused[:20]:
         err.print(f"[yellow]{reason}")

@@ -90,7 +90,16 @@ def test_a_language_makes_a_plain_value(core, parking):
 
 @pytest.mark.parametrize(
     ("wanted", "language"),
-    [("zh-Hans-CN", "zh"), ("fr,en;q=0.5", "en"), ("EN", "en"), ("fr", "@none"), ("", "@none")],
+    [
+        ("zh-Hans-CN", "zh"),
+        ("fr,en;q=0.5", "en"),
+        ("EN", "en"),
+        ("fr", "@none"),
+        ("", "@none"),
+        ("zh;q=0.2,en;q=0.9", "en"),
+        ("zh;q=0,fr", "@none"),
+        ("*,zh;q=0.1", "@none"),
+    ],
 )
 def test_languages_are_looked_up_as_rfc_4647_says(wanted, language):
     assert pick_language({"zh": "水", "en": "water", "@none": "H2O"}, wanted)[1] == language

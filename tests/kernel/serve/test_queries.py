@@ -46,6 +46,12 @@ async def filled(admin: httpx.AsyncClient) -> httpx.AsyncClient:
             [3, 4, 5],
         ),
         ("type=Absent", []),
+        ("type=*", [0, 1, 2, 3, 4, 5]),
+        ("type=*&q=!location", []),
+        ("type=*&q=!extra;level>3", [4, 5]),
+        ("type=*&orderBy=level;desc&limit=2", [5, 4]),
+        ("type=*&orderBy=type;desc,level;desc", [5, 3, 1, 4, 2, 0]),
+        ("type=*&orderBy=location;dist-asc&orderFrom=[114.31,30.5]&limit=3", [3, 4, 2]),
     ],
 )
 async def test_queries(filled: httpx.AsyncClient, query: str, numbers: list[int]) -> None:
@@ -147,3 +153,94 @@ async def test_batches(filled: httpx.AsyncClient) -> None:
     assert gone.status_code == 207
     assert gone.json()["success"] == ["urn:ngsi-ld:Station:4"]
     assert (await send("create", [])).status_code == 400
+
+
+async def ordered(client: httpx.AsyncClient, ordering: dict[str, Any]) -> httpx.Response:
+    body = {"type": "Query", "entities": [{"type": "*"}], "ordering": ordering}
+    return await client.post(f"{OPERATIONS}/query?options=keyValues", json=body)
+
+
+async def test_a_query_in_the_body_orders_too(filled: httpx.AsyncClient) -> None:
+    """Table 5.2.43-1."""
+    far = {"orderBy": ["location;dist-desc"], "coordinates": [114.0, 30.5], "geometry": "Point"}
+    assert [row["level"] for row in (await ordered(filled, far)).json()] == [5, 4, 3, 2, 1, 0]
+    assert (await ordered(filled, {"orderBy": ["location;dist-asc"]})).json()["key"] == "order.origin"
+    assert (await ordered(filled, {**far, "coordinates": "114,30"})).json()["key"] == "json.array"
+    assert (await ordered(filled, {**far, "geometry": 5})).json()["key"] == "json.text"
+    assert (await ordered(filled, {"orderBy": ["id"], "collation": "no tag!"})).status_code == 400
+
+
+async def test_values_that_are_names_are_expanded_when_asked(admin: httpx.AsyncClient) -> None:
+    """Example 12 of §4.9."""
+    shop = {
+        "id": "urn:ngsi-ld:Shop:1",
+        "type": "Shop",
+        "category": {"type": "VocabProperty", "vocab": "food"},
+    }
+    await admin.post(ENTITIES, json=shop)
+    query = f"{ENTITIES}?type=Shop&q=category==food"
+    assert (await admin.get(query)).json() == []
+    assert len((await admin.get(f"{query}&expandValues=category")).json()) == 1
+    body = {
+        "type": "Query",
+        "entities": [{"type": "Shop"}],
+        "q": "category==food",
+        "expandValues": ["category"],
+    }
+    assert len((await admin.post(f"{OPERATIONS}/query", json=body)).json()) == 1
+
+
+async def test_the_id_of_a_selector_outranks_its_pattern(filled: httpx.AsyncClient) -> None:
+    """Table 5.2.33-1."""
+    selector = {"type": "*", "id": "urn:ngsi-ld:Station:1", "idPattern": ".*:2$"}
+    body = {"type": "Query", "entities": [selector]}
+    found = (await filled.post(f"{OPERATIONS}/query", json=body)).json()
+    assert [row["id"] for row in found] == ["urn:ngsi-ld:Station:1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "key"),
+    [
+        ("type=*&csf=))", "q.name"),
+        ("type=*&geometryProperty=location", "query.geometry-property"),
+        ("type=*&georel=near;maxDistance==0&geometry=Point&coordinates=[1,2]", "geo.distance"),
+        (
+            "type=*&georel=near;minDistance==1;maxDistance==5&geometry=Point&coordinates=[1,2]",
+            "geo.distance",
+        ),
+        ("type=*&orderBy=level;sideways", "order.key"),
+        ("type=*&orderBy=location;dist-asc", "order.origin"),
+        ("type=*&orderBy=level&collation=xx", "collation.unknown"),
+    ],
+)
+async def test_what_cannot_be_asked(filled: httpx.AsyncClient, query: str, key: str) -> None:
+    refused = await filled.get(f"{ENTITIES}?{query}")
+    assert (refused.status_code, refused.json()["key"]) == (400, key)
+
+
+async def test_a_temporal_query_belongs_elsewhere(filled: httpx.AsyncClient) -> None:
+    when = {"timerel": "before", "timeAt": "2030-01-01T00:00:00Z"}
+    body = {"type": "Query", "entities": [{"type": "*"}], "temporalQ": when}
+    refused = await filled.post(f"{OPERATIONS}/query", json=body)
+    assert (refused.status_code, refused.json()["key"]) == (400, "query.temporal")
+
+
+async def test_page_links_name_their_media_type_and_keep_the_query(filled: httpx.AsyncClient) -> None:
+    query = f"{ENTITIES}?type=*&idPattern=urn:ngsi-ld:.*&limit=2&offset=2"
+    page = await filled.get(query, headers={"Accept": "application/ld+json"})
+    start = f"<{ENTITIES}?idPattern=urn:ngsi-ld:.*&limit=2&offset="
+    assert page.headers["link"] == (
+        f'{start}0&type=*>;rel="prev";type="application/ld+json", '
+        f'{start}4&type=*>;rel="next";type="application/ld+json"'
+    )
+    plain = (await filled.get(query)).headers["link"]
+    assert f'{start}4&type=*>;rel="next";type="application/json"' in plain
+
+
+async def test_geojson_may_come_without_a_context_inside(filled: httpx.AsyncClient) -> None:
+    """§6.3.6: Prefer body=json."""
+    headers = {"Accept": "application/geo+json"}
+    assert "@context" in (await filled.get(f"{ENTITIES}?type=Pump", headers=headers)).json()
+    bare = await filled.get(f"{ENTITIES}?type=Pump", headers={**headers, "Prefer": "body=json"})
+    assert "@context" not in bare.json()
+    assert "json-ld#context" in bare.headers["link"]

@@ -1,7 +1,9 @@
 """Stored documents to what clients read: normalized, concise, simplified, GeoJSON (ETSI GS CIM 009 §4.5)."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal
 
 from yunmeng.kernel.model.attribute_kinds import (
@@ -18,6 +20,7 @@ from yunmeng.kernel.model.operations import Document
 
 Representation = Literal["normalized", "concise", "simplified", "geojson", "geojson-simplified"]
 
+_QUALITY = re.compile(r"0(?:\.\d{0,3})?|1(?:\.0{0,3})?")
 LOCATION = NGSI_LD + "location"
 _SYSTEM = TIMES | {EXPIRY}
 _NAMES = frozenset(("vocab", "objectType", "entityTypeSealed"))
@@ -171,16 +174,27 @@ def _speak(shown: dict[str, Any], lang: str) -> None:
 
 
 def pick_language(languages: Mapping[str, Any], wanted: str) -> tuple[Any, str]:
-    """Returns the words of a language map that suit best, and their language (RFC 4647 §3.4, §4.5.18)."""
-    for choice in (part.partition(";")[0].strip() for part in wanted.split(",")):
-        tag = choice
+    """Returns the words of a language map that suit best, and their language (RFC 4647 §3.4, §4.15)."""
+    for tag in _by_quality(wanted):
         while tag:
             for language, words in languages.items():
-                if language.lower() == tag.lower():
+                if language.lower() == tag or language.lower().startswith(f"{tag}-"):
                     return words, language
             tag = tag.rpartition("-")[0]
     language = "@none" if "@none" in languages else next(iter(languages))
     return languages[language], language
+
+
+def _by_quality(wanted: str) -> list[str]:
+    """Returns the languages wished for before any other, the dearest first (RFC 3282)."""
+    wishes: list[tuple[float, str]] = []
+    for part in wanted.split(","):
+        tag, _, parameter = part.partition(";")
+        name, _, value = parameter.strip().partition("=")
+        found = _QUALITY.fullmatch(value) if name == "q" else None
+        wishes.append((float(value) if found else 1.0, tag.strip().lower()))
+    tags = (tag for quality, tag in sorted(wishes, key=lambda wish: -wish[0]) if quality)
+    return list(takewhile(lambda tag: tag != "*", tags))
 
 
 def _feature(entity: dict[str, Any], document: Document, geometry_property: str) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def _relation(text: str) -> tuple[GeoRelation, float | None, float | None]:
             limits[limit] = float(metres)
         except ValueError as cause:
             raise BadInput("geo.distance", relation=text) from cause
-    if any(not 0 <= metres < 1e9 for metres in limits.values()) or (relation == "near" and not limits):
+    if any(not 0 < metres < 1e9 for metres in limits.values()) or (relation == "near" and len(limits) != 1):
         raise BadInput("geo.distance", relation=text)
     return relation, limits.get("minDistance"), limits.get("maxDistance")
 

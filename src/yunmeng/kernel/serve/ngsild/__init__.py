@@ -8,6 +8,7 @@ from yunmeng.kernel.serve.ngsild import (
     contexts,
     discovery,
     entities,
+    entity_maps,
     purging,
     querying,
     source_identity,
@@ -25,6 +26,7 @@ _BATCH = f"{_ROOT}/entityOperations"
 _TEMPORAL = f"{_ROOT}/temporal/entities"
 _TEMPORAL_ATTRIBUTE = f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}"
 _TEMPORAL_INSTANCE = f"{_TEMPORAL_ATTRIBUTE}/{{instance}}"
+_ENTITY_MAP = f"{entity_maps.PATH}/{{id}}"
 _SUBSCRIPTION = f"{_ROOT}/subscriptions/{{id}}"
 
 _ROUTES = (
@@ -46,6 +48,10 @@ _ROUTES = (
     Route("POST", f"{_BATCH}/merge", "entity.write", batch.merge),
     Route("POST", f"{_BATCH}/delete", "entity.delete", batch.delete),
     Route("POST", f"{_BATCH}/query", "entity.read", querying.query_by_body),
+    Route("GET", entity_maps.PATH, "entity.read", querying.create_map),
+    Route("GET", _ENTITY_MAP, "entity.read", entity_maps.retrieve),
+    Route("PATCH", _ENTITY_MAP, "entity.read", entity_maps.update),
+    Route("DELETE", _ENTITY_MAP, "entity.read", entity_maps.delete),
     Route("GET", f"{_ROOT}/info/sourceIdentity", "entity.read", source_identity.identity),
     Route("GET", f"{_ROOT}/types", "entity.read", discovery.types),
     Route("GET", f"{_ROOT}/types/{{type}}", "entity.read", discovery.type_),

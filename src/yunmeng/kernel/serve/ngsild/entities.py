@@ -7,9 +7,9 @@ from starlette.responses import Response
 from yunmeng.kernel.base import BadInput, NotFound, check_urn
 from yunmeng.kernel.model import Context, Create, Delete, Merge, Replace, matches_types, parse_types
 from yunmeng.kernel.serve.body import as_object
-from yunmeng.kernel.serve.heading import parameters_of
+from yunmeng.kernel.serve.heading import header, parameters_of
 from yunmeng.kernel.serve.keeping import write_one
-from yunmeng.kernel.serve.ngsild import intake
+from yunmeng.kernel.serve.ngsild import entity_maps, intake
 from yunmeng.kernel.serve.ngsild.negotiation import Payload, accepted, answer, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.representation import decode_document, living, read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import absent
@@ -51,7 +51,9 @@ async def retrieve(call: Call) -> Response:
     shown = await show(call, (body,), view)
     if not shown or not shown[0]:
         raise NotFound("entity.no-attributes", id=id_)
-    return answer(shown if view.join == "flat" else shown[0], context, media)
+    headers = await entity_maps.for_one(call, id_)
+    prefer = header(call.request, b"prefer")
+    return answer(shown if len(shown) > 1 else shown[0], context, media, headers=headers, prefer=prefer)
 
 
 async def merge(call: Call) -> Response:

@@ -16,6 +16,7 @@ _KNOWN = frozenset(
         *("containedBy", "limit", "offset", "count", "orderBy", "collation", "datasetId", "deleteAll"),
         *("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods", "aggrPeriodDuration"),
         *("observedAt", "kind", "reload", "entityMap", "splitEntities", "jsonKeys", "orderFrom"),
+        *("orderGeometry", "entityMapLifetime"),
     )
 )
 

@@ -27,6 +27,11 @@ def parse_projection(text: str | None, context: Context) -> Tree:
     return tree
 
 
+def depth(tree: Tree) -> int:
+    """Returns how many levels of names a projection has: one more than the relationships it follows."""
+    return 1 + max(map(depth, tree.values())) if tree else 0
+
+
 def _list(text: str, tokens: list[str], context: Context, place: int, depth: int = 0) -> tuple[Tree, int]:
     if depth > _DEEPEST:
         raise BadInput("query.projection", text=text)

@@ -1,19 +1,20 @@
 """Queries for entities, by address and by body (ETSI GS CIM 009 §5.7.2, §6.4.3.2, §6.23)."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, cast
-from urllib.parse import quote, urlencode
+from dataclasses import replace
+from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, NotFound
-from yunmeng.kernel.model import Context, parse_geo, parse_q, parse_scopes, parse_types
+from yunmeng.kernel.model import Context, Order, parse_geo, parse_order, parse_q, parse_scopes, parse_types
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import paths_of, refuse_graded
-from yunmeng.kernel.serve.heading import parameters_of
+from yunmeng.kernel.serve.heading import header, parameters_of
+from yunmeng.kernel.serve.ngsild import entity_maps
+from yunmeng.kernel.serve.ngsild.linking import resolved
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
+from yunmeng.kernel.serve.ngsild.paging import paging
 from yunmeng.kernel.serve.ngsild.parameters import (
     Page,
     Parameters,
@@ -24,7 +25,8 @@ from yunmeng.kernel.serve.ngsild.parameters import (
     pattern,
     urns,
 )
-from yunmeng.kernel.serve.ngsild.representation import collection, read_view, show
+from yunmeng.kernel.serve.ngsild.query_body import body_parameters
+from yunmeng.kernel.serve.ngsild.representation import collection, join_level, read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import tenant_exists
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.store import EntityPage, EntityQuery
@@ -47,11 +49,22 @@ async def query_by_body(call: Call) -> Response:
     """Queries entities by a Query in the body (§5.2.23)."""
     media = accepted(call.request, geo=True)
     payload = await read_payload(call)
-    body = as_object(payload.value, "query")
+    parameters = {**dict(parameters_of(call.request)), **read_body(payload.value)}
+    return await run_query(call, parameters, payload.context, media)
+
+
+def read_body(value: object) -> dict[str, str]:
+    """Reads a Query for entities as parameters.
+
+    Raises:
+        BadInput: ``query.type``, ``query.temporal``, and those of :func:`body_parameters`.
+    """
+    body = as_object(value, "query")
     if body.get("type") != "Query":
         raise BadInput("query.type")
-    parameters = {**dict(parameters_of(call.request)), **body_parameters(body)}
-    return await run_query(call, parameters, payload.context, media)
+    if "temporalQ" in body:
+        raise BadInput("query.temporal")
+    return body_parameters(body)
 
 
 async def run_query(call: Call, parameters: Parameters, context: Context, media: Media) -> Response:
@@ -59,26 +72,50 @@ async def run_query(call: Call, parameters: Parameters, context: Context, media:
     wanted = page(parameters)
     if not any(parameters.get(name) for name in ("id", "idPattern", "scopeQ", "pick")):
         check_width(parameters, context)
-    asked = read_query(call, parameters, context, wanted)
+    asked = await linked(call, read_query(call, parameters, context, wanted))
     view = read_view(parameters, context, media)
-    found = await call.services.state.query(asked)
+    held = await entity_maps.presented(call)
+    made = None
+    if held is not None:
+        found, more = await entity_maps.turned(call, held, asked, wanted)
+    else:
+        found = await call.services.state.query(asked)
+        more = len(found.documents) > wanted.limit
+        if entity_maps.is_wanted(call, parameters):
+            made = held = await entity_maps.made_for(call, parameters, asked)
     if not found.documents and call.tenant and not await tenant_exists(call):
         raise NotFound("tenant.unknown", tenant=call.tenant)
     shown = await show(call, tuple(found.documents)[: wanted.limit], view)
-    headers = query_headers(call, wanted, found)
-    return answer(collection(shown, media), context, media, headers=headers)
+    headers = query_headers(call, wanted, found, more=more)
+    if held is not None:
+        headers[entity_maps.HEADER] = held.location
+    prefer = header(call.request, b"prefer")
+    status = 201 if made else 200
+    return answer(collection(shown, media), context, media, status=status, headers=headers, prefer=prefer)
 
 
-def query_headers(call: Call, wanted: Page, found: EntityPage) -> dict[str, str]:
+def query_headers(call: Call, wanted: Page, found: EntityPage, *, more: bool) -> dict[str, str]:
     """Returns the headers that say how many there are and where the pages beside this one lie."""
-    headers = paging(call, wanted, more=len(found.documents) > wanted.limit)
+    headers = paging(call, wanted, more=more)
     if wanted.count:
         headers["NGSILD-Results-Count"] = str(found.count or 0)
     return headers
 
 
+async def create_map(call: Call) -> Response:
+    """Makes an entity map of a query, without the entities (§5.14.4, §6.34)."""
+    media, context = accepted(call.request), await request_context(call)
+    parameters = parameters_of(call.request)
+    check_width(parameters, context)
+    asked = await linked(call, read_query(call, parameters, context, page(parameters)))
+    made = await entity_maps.made_for(call, parameters, asked)
+    return answer(made.shown(), context, media, status=201, headers={entity_maps.HEADER: made.location})
+
+
 def read_query(call: Call, parameters: Parameters, context: Context, wanted: Page) -> EntityQuery:
     """Reads what a query asks for; one row more than the page tells whether there is a next one.
+
+    What it asks of linked entities is still to be resolved by :func:`linked`.
 
     Raises:
         BadInput: ``query.selector``, ``query.value``, and those of the parsers.
@@ -86,21 +123,63 @@ def read_query(call: Call, parameters: Parameters, context: Context, wanted: Pag
     """
     if not any(parameters.get(name) for name in _SELECTORS) and not flag(parameters, "local"):
         raise BadInput("query.selector")
+    if csf := parameters.get("csf"):
+        parse_q(csf, context)
+    types = parameters.get("type")
     asked = EntityQuery(
         reach=call.reach,
         ids=urns(parameters.get("id")),
         id_pattern=pattern(parameters.get("idPattern")),
-        types=parse_types(types, context) if (types := parameters.get("type")) else None,
+        types=parse_types(types, context) if types and types != "*" else None,
         attributes=expanded(attribute_names(parameters), context),
-        conditions=parse_q(q, context) if (q := parameters.get("q")) else None,
+        conditions=_conditions(parameters, context),
         geo=read_geo(parameters, context),
         scope=parse_scopes(scopes) if (scopes := parameters.get("scopeQ")) else None,
         limit=wanted.limit + 1 if wanted.limit else 0,
         offset=wanted.offset,
         count=wanted.count,
+        order=read_order(parameters, context),
     )
     refuse_graded(call, asked)
     return asked
+
+
+def _conditions(parameters: Parameters, context: Context) -> Any:
+    q = parameters.get("q")
+    if not q:
+        return None
+    links = join_level(parameters) if parameters.get("join", "@none") != "@none" else 0
+    return parse_q(q, context, names(parameters.get("expandValues")), links)
+
+
+def read_order(parameters: Parameters, context: Context) -> Order | None:
+    """Reads ``orderBy`` and what belongs to it (§4.23), None without it; the ids decide anyway.
+
+    Raises:
+        BadInput: those of :func:`parse_order`.
+    """
+    keys = names(parameters.get("orderBy"))
+    if not keys:
+        return None
+    order = parse_order(
+        keys,
+        context,
+        coordinates=parameters.get("orderFrom"),
+        geometry=parameters.get("orderGeometry", "Point"),
+        language=parameters.get("collation", ""),
+    )
+    return None if keys in (("id",), ("id;asc",)) else order
+
+
+async def linked(call: Call, asked: EntityQuery) -> EntityQuery:
+    """Returns the query with what it asks of linked entities resolved.
+
+    Raises:
+        TooMany: ``query.links-many``.
+    """
+    if asked.conditions is None:
+        return asked
+    return replace(asked, conditions=await resolved(call, asked.conditions))
 
 
 def check_width(parameters: Parameters, context: Context) -> None:
@@ -115,7 +194,7 @@ def check_width(parameters: Parameters, context: Context) -> None:
         raise BadInput("query.selector")
     if chosen or flag(parameters, "local"):
         return
-    asked = parse_q(q, context) if (q := parameters.get("q")) else None
+    asked = _conditions(parameters, context)
     if not any(path not in _SYSTEM for path in paths_of(asked)):
         raise BadInput("query.wide")
 
@@ -133,77 +212,3 @@ def read_geo(parameters: Parameters, context: Context) -> Any:
     """Reads the geographical part, None without one."""
     present = {name: parameters[name] for name in _GEO if parameters.get(name)}
     return parse_geo(present, context) if present.keys() - {"geoproperty"} else None
-
-
-def body_parameters(body: Mapping[str, object]) -> dict[str, str]:
-    """Writes a Query as the parameters that say the same.
-
-    Raises:
-        BadInput: ``json.text``, ``json.array``, ``json.object``.
-    """
-    parameters: dict[str, str] = {}
-    entities = body.get("entities")
-    if entities is not None:
-        parameters.update(_selector_parameters(entities))
-    for name in ("attrs", "pick", "omit", "datasetId"):
-        if name in body:
-            parameters[name] = ",".join(_texts(body[name], name))
-    for name in ("q", "scopeQ", "lang"):
-        if name in body:
-            (parameters[name],) = _texts([body[name]], name)
-    if "geoQ" in body:
-        geo = as_object(body["geoQ"], "geoQ")
-        parameters.update({name: _plain(geo[name]) for name in _GEO if name in geo})
-    return parameters
-
-
-def _selector_parameters(entities: object) -> dict[str, str]:
-    """Joins the selectors of a Query; several count as alternatives of type and id."""
-    if not isinstance(entities, list) or not entities:
-        raise BadInput("json.array", where="entities")
-    selectors = [as_object(one, "entities") for one in cast("list[object]", entities)]
-    types = [_texts([one["type"]], "type")[0] for one in selectors if "type" in one]
-    if len(types) != len(selectors):
-        raise BadInput("json.text", where="entities.type")
-    parameters = {"type": ",".join(t for t in types if t != "*")} if "*" not in types else {}
-    ids = [id_ for one in selectors if "id" in one for id_ in _ids(one["id"])]
-    if ids:
-        parameters["id"] = ",".join(ids)
-    patterns = [_texts([one["idPattern"]], "idPattern")[0] for one in selectors if "idPattern" in one]
-    if patterns:
-        parameters["idPattern"] = (
-            "|".join(f"(?:{one})" for one in patterns) if len(patterns) > 1 else patterns[0]
-        )
-    return parameters
-
-
-def _ids(value: object) -> list[str]:
-    return _texts(cast("list[object]", value) if isinstance(value, list) else [value], "id")
-
-
-def _texts(value: object, where: str) -> list[str]:
-    items = cast("list[object]", value) if isinstance(value, list) else []
-    if not items or not all(isinstance(item, str) for item in items):
-        raise BadInput("json.text", where=where)
-    return cast("list[str]", items)
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def paging(call: Call, wanted: Page, *, more: bool) -> dict[str, str]:
-    """Returns the Link header to the pages before and after this one (§6.3.10)."""
-    links: list[str] = []
-    if wanted.offset and wanted.limit:
-        links.append(_page_link(call, wanted.limit, max(0, wanted.offset - wanted.limit), "prev"))
-    if more:
-        links.append(_page_link(call, wanted.limit, wanted.offset + wanted.limit, "next"))
-    return {"Link": ", ".join(links)} if links else {}
-
-
-def _page_link(call: Call, limit: int, offset: int, relation: str) -> str:
-    kept = [(n, v) for n, v in parameters_of(call.request).multi_items() if n not in ("limit", "offset")]
-    address = urlencode([*kept, ("limit", limit), ("offset", offset)], quote_via=quote)
-    path = call.request.url.path.rstrip("/")
-    return f'<{path}?{address}>;rel="{relation}";type="application/ld+json"'

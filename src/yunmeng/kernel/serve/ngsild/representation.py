@@ -11,7 +11,7 @@ from yunmeng.kernel.model import Context, Document, Representation, alive, compa
 from yunmeng.kernel.serve.grades import open_documents
 from yunmeng.kernel.serve.ngsild.negotiation import Media
 from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, names, options, whole
-from yunmeng.kernel.serve.ngsild.projection import Tree, parse_projection
+from yunmeng.kernel.serve.ngsild.projection import Tree, depth, parse_projection
 from yunmeng.kernel.serve.replies import GEO_JSON
 from yunmeng.kernel.serve.routes import Call
 
@@ -85,6 +85,8 @@ def read_view(parameters: Parameters, context: Context, media: Media) -> View:
         raise BadInput("query.attrs-and-pick")
     datasets = parameters.get("datasetId")
     geometry = parameters.get("geometryProperty")
+    if geometry and media != GEO_JSON:
+        raise BadInput("query.geometry-property")
     return View(
         context,
         _representation(chosen, media),
@@ -96,10 +98,19 @@ def read_view(parameters: Parameters, context: Context, media: Media) -> View:
         frozenset(names(datasets)) if datasets else None,
         context.expand(geometry) if geometry else _LOCATION,
         _join(parameters, pick, omit),
-        whole(parameters, "joinLevel", 1, 1, _DEEPEST_JOIN),
+        join_level(parameters),
         pick,
         omit,
     )
+
+
+def join_level(parameters: Parameters) -> int:
+    """Reads how many relationships in a row may be followed (§4.5.23).
+
+    Raises:
+        BadInput: ``query.number``.
+    """
+    return whole(parameters, "joinLevel", 1, 1, _DEEPEST_JOIN)
 
 
 def _join(parameters: Parameters, pick: Tree, omit: Tree) -> str:
@@ -107,7 +118,8 @@ def _join(parameters: Parameters, pick: Tree, omit: Tree) -> str:
     join = parameters.get("join", "@none")
     if join not in ("inline", "flat", "@none"):
         raise BadInput("query.value", name="join", value=join)
-    if join == "@none" and any((*pick.values(), *omit.values())):
+    hops = max(depth(pick), depth(omit)) - 1
+    if hops > (0 if join == "@none" else join_level(parameters)):
         raise BadInput("query.projection", text=parameters.get("pick") or parameters["omit"])
     return "" if join == "@none" else join
 

@@ -1,22 +1,16 @@
 """The temporal part of a request: which time, how many, values or aggregates (§4.11, §4.5.7 to §4.5.19)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from yunmeng.kernel.base import BadInput, instant_us
 from yunmeng.kernel.serve.body import as_object
-from yunmeng.kernel.serve.ngsild.parameters import Parameters, names, options, whole
+from yunmeng.kernel.serve.ngsild.parameters import Parameters, names, options, seconds_of, whole
 from yunmeng.kernel.store import Method, Relation
 
 TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]
 
-_DURATION = re.compile(
-    r"P(?:(?P<w>\d{1,5})W)?(?:(?P<d>\d{1,5})D)?"
-    r"(?:T(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,7})M)?(?:(?P<s>\d{1,9})S)?)?"
-)
-_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _METHODS: tuple[str, ...] = get_args(Method)
 
 
@@ -91,11 +85,10 @@ def read_aggregation(parameters: Parameters) -> Aggregation | None:
 
 
 def _period(text: str) -> int:
-    found = _DURATION.fullmatch(text)
-    parts = {name: value for name, value in found.groupdict().items() if value} if found else {}
-    if not parts:
+    seconds = seconds_of(text)
+    if seconds is None:
         raise BadInput("temporal.period", period=text)
-    return sum(int(value) * _SECONDS[name] for name, value in parts.items())
+    return seconds
 
 
 def temporal_parameters(body: Mapping[str, object]) -> dict[str, str]:

@@ -22,6 +22,8 @@ from yunmeng.kernel.store.state.facets import (
 from yunmeng.kernel.store.state.shapes import Book
 
 _SAFE_WHOLE = 2.0**53
+_OPERANDS_MOST = 100
+"""An engine joins only so many searches of its index in one question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ def _places(compare: Compare) -> tuple[int, ...]:
 
 
 def _intervals(compare: Compare) -> tuple[Interval, ...] | None:
+    if len(compare.operands) > _OPERANDS_MOST:
+        return None
     kinds = {operand.kind for operand in compare.operands if isinstance(operand, Operand)}
     if "boolean" in kinds and (len(kinds) > 1 or compare.operator != "=="):
         return None

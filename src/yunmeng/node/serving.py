@@ -17,6 +17,6 @@ def services(parts: Parts) -> Services:
         objects=open_objects(parts.settings),
         policy=Policy(parts.settings.node.division, parts.folder.path / "policies"),
         accounts=parts.accounts(),
-        contexts=ContextLibrary(parts.settings.contexts),
+        contexts=ContextLibrary(parts.settings.contexts, private=parts.settings.http.private_contexts),
         types=type_library(),
     )

@@ -3,10 +3,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from yunmeng.kernel.base import BadInput, Unavailable
 from yunmeng.kernel.model import ContextLibrary, context_link, load_types
+from yunmeng.kernel.model.context_fetching import ContextFetcher
 
 VOCAB = "https://uri.etsi.org/ngsi-ld/default-context/"
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
@@ -101,7 +103,7 @@ async def served(body: bytes, status: str = "200 OK") -> AsyncIterator[tuple[str
 
 
 async def test_contexts_are_fetched_once():
-    library = ContextLibrary()
+    library = ContextLibrary(private=True)
     async with served(json.dumps({"@context": {"Pump": "https://example.org/Pump"}}).encode()) as (
         url,
         asked,
@@ -124,7 +126,7 @@ async def test_contexts_are_fetched_once():
     ],
 )
 async def test_contexts_that_cannot_be_had(body, status, error, key):
-    library = ContextLibrary()
+    library = ContextLibrary(private=True)
     async with served(body, status) as (url, _):
         with pytest.raises(error) as caught:
             await library.resolve(f"{url}/c")
@@ -133,7 +135,7 @@ async def test_contexts_that_cannot_be_had(body, status, error, key):
 
 
 async def test_nobody_answers():
-    library = ContextLibrary(timeout_s=0.5)
+    library = ContextLibrary(timeout_s=0.5, private=True)
     with pytest.raises(Unavailable) as caught:
         await library.resolve("http://127.0.0.1:1/c")
     assert caught.value.facts["url"] == "http://127.0.0.1:1/c"
@@ -183,3 +185,54 @@ async def test_own_types_resolve_as_a_context():
     context = await ContextLibrary().resolve(load_types([]).context())
     assert context.expand("Indicator") == "https://w3id.org/yunmeng/Indicator"
     assert context.compact("https://w3id.org/yunmeng/division") == "division"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "127.0.0.1",
+            "localhost",
+            "127.1",
+            "2130706433",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+        ),
+        *("169.254.169.254", "100.64.0.1", "224.0.0.1", "[::1]", "[::]", "[fe80::1]", "[fd00::1]"),
+        *("[::ffff:127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b::7f00:1]"),
+    ],
+)
+async def test_nobody_makes_the_node_ask_its_own_networks(host):
+    library = ContextLibrary(timeout_s=0.5)
+    with pytest.raises(Unavailable) as caught:
+        await library.resolve(f"http://{host}:1/c")
+    assert caught.value.key == "context.private"
+    assert caught.value.status == 504
+    await library.close()
+
+
+async def test_a_public_address_is_connected_to_as_it_was_looked_up(monkeypatch):
+    """One look-up: a name that changes its address in between leads nowhere else."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) == 1:
+            return httpx.Response(302, headers={"location": "/there"})
+        return httpx.Response(302, headers={"location": "http://192.168.1.1/c"})
+
+    async def look_up(*_: object, **__: object) -> list[object]:
+        return [(0, 0, 0, "", (("192.168.1.1" if len(asked) == 2 else "93.184.215.14"), 443))]
+
+    fetcher = ContextFetcher(0.5, private=False)
+    fetcher._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))  # the far side of the network
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up, raising=False)
+    with pytest.raises(Unavailable) as caught:
+        await fetcher.fetch("https://contexts.example/c")
+    assert caught.value.key == "context.private"
+    assert [str(each.url) for each in asked] == ["https://93.184.215.14/c", "https://93.184.215.14/there"]
+    assert {each.headers["host"] for each in asked} == {"contexts.example"}
+    assert {each.extensions["sni_hostname"] for each in asked} == {"contexts.example"}
+    await fetcher.close()

@@ -48,11 +48,20 @@ CASES: list[tuple[str, dict[str, Any], int, str]] = [
     (
         "a context that does not answer",
         {
-            "json": meter(**{"@context": "http://127.0.0.1:9/none.jsonld"}),
+            "json": meter(**{"@context": "http://nowhere.invalid/none.jsonld"}),
             "headers": {"content-type": "application/ld+json"},
         },
         504,
         "context.unavailable",
+    ),
+    (
+        "a context beside the node",
+        {
+            "json": meter(**{"@context": "http://127.0.0.1:9/none.jsonld"}),
+            "headers": {"content-type": "application/ld+json"},
+        },
+        504,
+        "context.private",
     ),
     ("a tenant that cannot be", {"json": meter(), "headers": {"NGSILD-Tenant": "A B"}}, 400, "tenant.bad"),
 ]

@@ -44,6 +44,7 @@ class HttpSettings:
     max_body: int = _within(8 << 20, 1024)
     temporal_values: int = _within(10_000, 1)
     console: bool = True
+    private_contexts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

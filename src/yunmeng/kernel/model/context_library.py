@@ -5,59 +5,55 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import msgspec
 
-from yunmeng.kernel.base import BadInput, Unavailable, YunmengError, now_us
+from yunmeng.kernel.base import BadInput, YunmengError, now_us
+from yunmeng.kernel.model.context_fetching import ContextFetcher
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import core_document, core_version
 from yunmeng.kernel.model.json_values import is_array, is_object
 
-if TYPE_CHECKING:
-    from httpx import AsyncClient
-
 _LINK = re.compile(r"<([^<>]+)>((?:\s*;\s*[^;,]+)*)")
 _CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
-_MOST_BYTES = 1 << 20
 _MOST_DEPTH = 8
 _MOST_CONTEXTS = 1024
-
-
-class ContextUnavailable(Unavailable):
-    """A context that cannot be had from where it lies (LdContextNotAvailable, §6.3.2)."""
-
-    status: ClassVar[int] = 504
 
 
 class ContextLibrary:
     """Resolves @context members; whatever it has resolved once it answers from memory.
 
     ``files`` maps URLs to files (setting ``contexts``) and goes before the network, also for core contexts.
+    Contexts at private addresses, this machine's among them, are fetched only when ``private`` allows it.
     """
 
-    def __init__(self, files: Mapping[str, str | Path] | None = None, *, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, str | Path] | None = None,
+        *,
+        timeout_s: float = 5.0,
+        private: bool = False,
+    ) -> None:
         self._files = {url: Path(file) for url, file in (files or {}).items()}
-        self._timeout_s = timeout_s
+        self._fetcher = ContextFetcher(timeout_s, private=private)
         self._documents: dict[str, dict[str, Any]] = {}
         self._since: dict[str, int] = {}
         self._hits: Counter[str] = Counter()
         self._used: dict[str, int] = {}
         self._contexts: OrderedDict[str | bytes, Context] = OrderedDict()
-        self._client: AsyncClient | None = None
         self.core = Context((), ())
 
     async def resolve(self, member: ContextMember | None = None, link_header: str | None = None) -> Context:
         """Returns the context of a body's ``@context``, else of the Link header, else the core context alone.
 
-        Raises ``BadInput("context.invalid")``, and ``Unavailable("context.unavailable", url=)`` when a
-        document cannot be had (LdContextNotAvailable).
+        Raises ``BadInput("context.invalid")``, and ``Unavailable`` (``context.unavailable``,
+        ``context.private``, with ``url``) when a document cannot be had (LdContextNotAvailable).
         """
         if member is None:
             member = context_link(link_header) if link_header else None
             if member is None:
                 return self.core
-        self._count(member)
         key = member if isinstance(member, str) else msgspec.json.encode(member)
         known = self._contexts.get(key)
         if known is not None:
@@ -68,7 +64,8 @@ class ContextLibrary:
             self._contexts.popitem(last=False)
         return context
 
-    def _count(self, member: ContextMember) -> None:
+    def count(self, member: ContextMember | None) -> None:
+        """Counts one use of every document that a member names."""
         for url in (member,) if isinstance(member, str) else member if is_array(member) else ():
             if isinstance(url, str) and len(self._hits) < _MOST_CONTEXTS:
                 self._hits[url] += 1
@@ -99,6 +96,8 @@ class ContextLibrary:
     def forget(self, url: str) -> bool:
         """Drops a hosted or fetched document, so that it is fetched anew; says whether there was one."""
         self._contexts.clear()
+        self._hits.pop(url, None)
+        self._used.pop(url, None)
         return self._documents.pop(url, None) is not None
 
     def document(self, url: str) -> dict[str, Any] | None:
@@ -113,9 +112,7 @@ class ContextLibrary:
 
     async def close(self) -> None:
         """Closes connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        await self._fetcher.close()
 
     async def _load(self, member: ContextMember) -> Context:
         parts: list[dict[str, Any]] = []
@@ -155,7 +152,7 @@ class ContextLibrary:
         held = self._documents.get(url)
         if held is not None:
             return held
-        body = self._files[url].read_bytes() if url in self._files else await self._download(url)
+        body = self._files[url].read_bytes() if url in self._files else await self._fetcher.fetch(url)
         try:
             document = msgspec.json.decode(body, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeDecodeError) as cause:
@@ -165,32 +162,6 @@ class ContextLibrary:
         self._documents[url] = document
         self._since[url] = now_us()
         return document
-
-    async def _download(self, url: str) -> bytes:
-        # the first fetch pays for the client's import, not the start of every process
-        import httpx
-
-        if not url.startswith(("http://", "https://")):
-            raise BadInput("context.invalid", reason=f"{url[:200]} is no http URL")
-        if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=True, max_redirects=5)
-        try:
-            return await _body(self._client, url)
-        except (httpx.HTTPError, httpx.InvalidURL) as cause:
-            reason = str(cause) or type(cause).__name__
-            raise ContextUnavailable("context.unavailable", url=url, reason=reason) from cause
-
-
-async def _body(client: "AsyncClient", url: str) -> bytes:
-    body = bytearray()
-    accept = {"accept": "application/ld+json, application/json;q=0.9, */*;q=0.1"}
-    async with client.stream("GET", url, headers=accept) as answer:
-        answer.raise_for_status()
-        async for chunk in answer.aiter_bytes():
-            body += chunk
-            if len(body) > _MOST_BYTES:
-                raise ContextUnavailable("context.unavailable", url=url, reason="larger than 1 MiB")
-    return bytes(body)
 
 
 @lru_cache(maxsize=256)

@@ -35,6 +35,7 @@ _ETSI_BY_KEY = {
     "query.options": "InvalidRequest",
     "query.unknown": "InvalidRequest",
     "context.unavailable": "LdContextNotAvailable",
+    "context.private": "LdContextNotAvailable",
     "query.too-many": "TooManyResults",
     "tenant.unknown": "NonexistentTenant",
     "registration.conflict": "Conflict",
@@ -71,6 +72,12 @@ class UnsupportedMedia(YunmengError):
     """The body is of a media type that is not read here."""
 
     status: ClassVar[int] = 415
+
+
+class LengthRequired(YunmengError):
+    """The request does not say how long its body is."""
+
+    status: ClassVar[int] = 411
 
 
 class TooManyRequests(YunmengError):
@@ -150,5 +157,8 @@ def problem_reply(error: YunmengError, language: Language, *, etsi: bool = False
         headers["Retry-After"] = str(error.facts.get("seconds", 2))
     if isinstance(error, MethodNotAllowed) and "allow" in error.facts:
         headers["Allow"] = str(error.facts["allow"])
+    if etsi and isinstance(error, LengthRequired):
+        # §6.3.4 wants the status alone
+        return Reply(b"", error.status)
     body = encode_json(problem_document(error, language, etsi=etsi))
     return Reply(body, error.status or HTTPStatus.INTERNAL_SERVER_ERROR, JSON if etsi else PROBLEM, headers)

@@ -94,7 +94,14 @@ def broker(options: NodeOptions, *, port: int) -> None:
     """
     err.print("[bold yellow]没有登录：能访问此端口者可读写全部数据。[/]")
     err.print("[bold yellow]No sign-in: whoever reaches this port reads and changes everything.[/]")
-    alone = ("trust.sign_in=false", "http.console=false", "http.host=127.0.0.1", f"http.port={port}")
+    alone = (
+        "trust.sign_in=false",
+        "http.console=false",
+        "http.host=127.0.0.1",
+        f"http.port={port}",
+        # whoever reaches it is on this machine already
+        "http.private_contexts=true",
+    )
     asyncio.run(_serve(options.with_(*alone), demo=False, seeded=False))
 
 

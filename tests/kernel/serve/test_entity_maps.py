@@ -144,3 +144,31 @@ async def test_a_map_has_an_upper_size(filled: httpx.AsyncClient, monkeypatch: p
     monkeypatch.setattr(entity_maps, "ENTITIES_MOST", 4)
     refused = await filled.get(f"{MAPS}?type=Meter")
     assert (refused.status_code, refused.json()["key"]) == (403, "entity-map.too-many")
+
+
+async def test_temporal_queries_make_and_use_maps(filled: httpx.AsyncClient) -> None:
+    """§5.7.3.4, §5.7.4.4 and §5.14.5."""
+    temporal, window = (
+        "/ngsi-ld/v1/temporal",
+        "timerel=after&timeAt=2000-01-01T00:00:00Z&timeproperty=createdAt",
+    )
+    made = await filled.get(f"{temporal}/entityMaps?type=Meter&q=level>2&{window}")
+    assert (made.status_code, list(made.json()["entityMap"])) == (201, [urn(3), urn(4)])
+    location = made.headers[HEADER]
+    found = await filled.get(f"{temporal}/entities?type=Meter&{window}", headers={HEADER: location})
+    assert (found.status_code, found.headers[HEADER]) == (200, location)
+    assert [row["id"] for row in found.json()] == [urn(3), urn(4)]
+
+    fresh = await filled.get(f"{temporal}/entities?type=Meter&{window}", headers={HEADER: "urn:x:gone"})
+    assert fresh.status_code == 201
+    assert len((await filled.get(fresh.headers[HEADER])).json()["entityMap"]) == 5
+    one = await filled.get(f"{temporal}/entities/{urn(2)}?{window}&entityMap=true")
+    assert list((await filled.get(one.headers[HEADER])).json()["entityMap"]) == [urn(2)]
+
+    none = await filled.get(f"{temporal}/entityMaps?type=Meter&timerel=before&timeAt=2000-01-01T00:00:00Z")
+    assert none.json()["entityMap"] == {}
+    empty = await filled.get(
+        f"{temporal}/entities?type=Meter&{window}", headers={HEADER: none.headers[HEADER]}
+    )
+    assert empty.json() == []
+    assert (await filled.get(f"{temporal}/entityMaps?type=Meter")).status_code == 400

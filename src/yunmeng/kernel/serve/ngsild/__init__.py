@@ -59,6 +59,7 @@ _ROUTES = (
     Route("GET", f"{_ROOT}/attributes/{{attribute}}", "entity.read", discovery.attribute),
     Route("GET", _TEMPORAL, "temporal.read", temporal.query),
     Route("GET", f"{_TEMPORAL}/{{id}}", "temporal.read", temporal.retrieve),
+    Route("GET", f"{_ROOT}/temporal/entityMaps", "temporal.read", temporal.create_map),
     Route("POST", f"{_ROOT}/temporal/entityOperations/query", "temporal.read", temporal.query_by_body),
     Route("POST", _TEMPORAL, "temporal.write", temporal_provision.create),
     Route("DELETE", f"{_TEMPORAL}/{{id}}", "temporal.write", temporal_provision.delete),

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import NotFound, check_urn, format_us, instant_us, now_us
 from yunmeng.kernel.keeper import RecordPut
+from yunmeng.kernel.model import NULL
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.heading import header, parameters_of
 from yunmeng.kernel.serve.keeping import keep_records
@@ -56,6 +57,12 @@ class EntityMap(msgspec.Struct, rename="camel"):
     def location(self) -> str:
         """Where the map is found."""
         return f"{PATH}/{self.id}"
+
+    def narrowed(self, query: EntityQuery) -> EntityQuery:
+        """Returns the query for the map's entities only."""
+        ids = tuple(id_ for id_ in self.entities if not query.ids or id_ in query.ids)
+        # a query without ids would ask for any
+        return replace(query, ids=ids or (NULL,))
 
     def shown(self) -> dict[str, object]:
         """Returns the map as the interface shows it (§5.2.39)."""

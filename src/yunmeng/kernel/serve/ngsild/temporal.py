@@ -11,6 +11,7 @@ from yunmeng.kernel.model import Context, Document
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import closed, note_revealed
 from yunmeng.kernel.serve.heading import parameters_of
+from yunmeng.kernel.serve.ngsild import entity_maps
 from yunmeng.kernel.serve.ngsild.entities import path_id
 from yunmeng.kernel.serve.ngsild.evolution import HEAD, show_aggregates, show_values
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
@@ -88,7 +89,7 @@ async def retrieve(call: Call) -> Response:
     shown, headers = await _show(call, [Found(document, series.get(id_, {}))], asked)
     if not shown[0]:
         raise NotFound("entity.no-attributes", id=id_)
-    return _answer(shown[0], asked, headers)
+    return _answer(shown[0], asked, {**headers, **await entity_maps.for_one(call, id_)})
 
 
 async def _evolved(call: Call, id_: str) -> bool:
@@ -121,14 +122,42 @@ async def _query(call: Call, parameters: Parameters, context: Context) -> Respon
     asked = _read(call, parameters, context, needed=True)
     descending = _ordering(parameters)
     check_width(parameters, context)
-    found, more, count = await _select(call, read_query(call, parameters, context, wanted), asked, wanted)
+    query = read_query(call, parameters, context, wanted)
+    held = await entity_maps.presented(call)
+    if held is not None:
+        query = held.narrowed(query)
+    found, more, count = await _select(call, query, asked, wanted)
     if not found and call.tenant and not await tenant_exists(call):
         raise NotFound("tenant.unknown", tenant=call.tenant)
     headers = paging(call, wanted, more=more)
     if wanted.count:
+    fresh = held is None and entity_maps.is_wanted(call, parameters)
+    if fresh:
+        held = await _map(call, parameters, query, asked)
+    if held is not None:
+        headers[entity_maps.HEADER] = held.location
         headers["NGSILD-Results-Count"] = str(count)
     shown, ranges = await _show(call, found, asked)
-    return _answer(list(reversed(shown)) if descending else shown, asked, {**headers, **ranges})
+    shown = list(reversed(shown)) if descending else shown
+    return _answer(shown, asked, {**headers, **ranges}, status=201 if fresh else 200)
+
+
+async def create_map(call: Call) -> Response:
+    """Makes an entity map of a temporal query, without the evolutions (§5.14.5, §6.35)."""
+    parameters, context = parameters_of(call.request), await request_context(call)
+    asked = _read(call, parameters, context, needed=True)
+    check_width(parameters, context)
+    query = read_query(call, parameters, context, page(parameters))
+    made = await _map(call, parameters, query, asked)
+    return _answer(made.shown(), asked, {entity_maps.HEADER: made.location}, status=201)
+
+
+async def _map(
+    call: Call, parameters: Parameters, query: EntityQuery, asked: _Asked
+) -> entity_maps.EntityMap:
+    whole = Page(entity_maps.ENTITIES_MOST + 1, 0, count=False)
+    found, _, _ = await _select(call, query, asked, whole)
+    return await entity_maps.make(call, parameters, [str(one.document["id"]) for one in found])
 
 
 def _ordering(parameters: Parameters) -> bool:
@@ -196,8 +225,8 @@ async def _show(
     return shown, headers
 
 
-def _answer(payload: Any, asked: _Asked, headers: dict[str, str]) -> Response:
-    status = 206 if "Content-Range" in headers else 200
+def _answer(payload: Any, asked: _Asked, headers: dict[str, str], status: int = 200) -> Response:
+    status = 206 if "Content-Range" in headers else status
     return answer(payload, asked.view.context, asked.media, status=status, headers=headers)
 
 

@@ -131,12 +131,12 @@ async def _query(call: Call, parameters: Parameters, context: Context) -> Respon
         raise NotFound("tenant.unknown", tenant=call.tenant)
     headers = paging(call, wanted, more=more)
     if wanted.count:
+        headers["NGSILD-Results-Count"] = str(count)
     fresh = held is None and entity_maps.is_wanted(call, parameters)
     if fresh:
         held = await _map(call, parameters, query, asked)
     if held is not None:
         headers[entity_maps.HEADER] = held.location
-        headers["NGSILD-Results-Count"] = str(count)
     shown, ranges = await _show(call, found, asked)
     shown = list(reversed(shown)) if descending else shown
     return _answer(shown, asked, {**headers, **ranges}, status=201 if fresh else 200)

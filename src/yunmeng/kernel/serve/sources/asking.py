@@ -1,13 +1,15 @@
 """Sources asked side by side, and all pages of what they answer (ETSI GS CIM 009 §4.3.6)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from yunmeng.kernel.model import Condition, Context, ContextLibrary, Document
-from yunmeng.kernel.serve.sources.forwarding import Forward, Forwarder, Origin, forward_context
+from yunmeng.kernel.serve.sources.forwarding import Answer, Forward, Forwarder, Origin, forward_context
 from yunmeng.kernel.serve.sources.registration import Registration
 from yunmeng.kernel.serve.sources.remote import entities_of
 from yunmeng.kernel.serve.sources.warnings import Warnings
+
+Reading = Callable[[Answer, ContextLibrary, Warnings], Awaitable[list[Document]]]
 
 _MOST_PAGES = 10
 
@@ -37,15 +39,17 @@ class Sight:
         """Returns the context in which a source is spoken to."""
         return forward_context(registration, self.asking.context) or self.contexts.core
 
-    async def views(self, forwards: Sequence[Forward], most: int = 0) -> list[list[Document]]:
+    async def views(
+        self, forwards: Sequence[Forward], most: int = 0, read: Reading = entities_of
+    ) -> list[list[Document]]:
         """Returns what each source shows; ``most`` entities are enough, 0 for all."""
         answers = await self.forwarder.send_all(forwards, self.origin)
-        views = [await entities_of(answer, self.contexts, self.warnings) for answer in answers]
+        views = [await read(answer, self.contexts, self.warnings) for answer in answers]
         for view, forward in zip(views, forwards, strict=True):
-            await self._further(forward, view, most)
+            await self._further(forward, view, most, read)
         return views
 
-    async def _further(self, forward: Forward, view: list[Document], most: int) -> None:
+    async def _further(self, forward: Forward, view: list[Document], most: int, read: Reading) -> None:
         """Turns the pages of a source that has more than one of them."""
         limit = int(forward.parameters.get("limit", "0"))
         for page in range(1, _MOST_PAGES):
@@ -53,4 +57,4 @@ class Sight:
                 return
             parameters = {**forward.parameters, "offset": str(limit * page)}
             answer = await self.forwarder.send(replace(forward, parameters=parameters), self.origin)
-            view.extend(await entities_of(answer, self.contexts, self.warnings))
+            view.extend(await read(answer, self.contexts, self.warnings))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 from starlette.responses import Response
 
-from yunmeng.kernel.base import BadInput, YunmengError
+from yunmeng.kernel.base import YunmengError
 from yunmeng.kernel.model import Context
 from yunmeng.kernel.serve.body import as_array, decode_json
 from yunmeng.kernel.serve.heading import parameters_of
@@ -105,9 +105,9 @@ async def _share_entity(
     registrations: Sequence[Registration],
     raw: Any,
     item: Any,
-    context: Context | BadInput,
+    context: Context | YunmengError,
 ) -> None:
-    if isinstance(context, BadInput) or not isinstance(item, dict):
+    if isinstance(context, YunmengError) or not isinstance(item, dict):
         ledger.here.append(raw)
         return
     body = cast("dict[str, Any]", item)

@@ -1,6 +1,6 @@
 """Handlers of reads, made to look beyond this node when there is a source to look at (§4.3.6, §6.3.17)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from functools import wraps
 
@@ -12,13 +12,16 @@ from yunmeng.kernel.serve.body import as_object, decode_json
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import request_context
 from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, names
-from yunmeng.kernel.serve.ngsild.querying import body_parameters
+from yunmeng.kernel.serve.ngsild.query_body import body_parameters
+from yunmeng.kernel.serve.ngsild.temporal_parameters import temporal_parameters
 from yunmeng.kernel.serve.refusals import problem_reply
 from yunmeng.kernel.serve.routes import Call, RouteHandler
-from yunmeng.kernel.serve.sources.asking import Asking
-from yunmeng.kernel.serve.sources.federation import federated
+from yunmeng.kernel.serve.sources.asking import Asking, Sight
+from yunmeng.kernel.serve.sources.evolving import Evolutions, concerned
+from yunmeng.kernel.serve.sources.reading import FederatedState
 from yunmeng.kernel.serve.sources.registration import Registration
 from yunmeng.kernel.serve.sources.sources import origin_of, sources_of
+from yunmeng.kernel.serve.sources.warnings import Warnings
 
 _MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
 
@@ -46,15 +49,42 @@ async def _read(
     if ordered and parameters.get("orderBy"):
         raise BadInput("source.ordered")
     services = call.services
-    asking = _asking(parameters, context)
-    forwarder, origin = sources_of(call).forwarder, origin_of(call)
-    state = federated(services, registrations, forwarder, origin, asking)
-    warnings = state.sight.warnings
+    sight = sight_of(call, _asking(parameters, context))
+    state = FederatedState(services.state, registrations, sight, services.settings.node.division)
+    asked = replace(call, services=replace(services, state=state))
+    return await _warned(call, handler(asked), sight.warnings)
+
+
+def distributed_evolution(handler: RouteHandler) -> RouteHandler:
+    """Returns a handler of the temporal evolution that sees what sources have of it (§5.7.3, §5.7.4)."""
+
+    @wraps(handler)
+    async def read(call: Call) -> Response:
+        registrations = concerned(await sources_of(call).registry.active(call.tenant))
+        if not registrations or flag(parameters_of(call.request), "local"):
+            return await handler(call)
+        parameters, context = await _asked(call)
+        sight = sight_of(call, _asking(parameters, context))
+        evolutions = Evolutions(call.services, registrations, sight, call.reach)
+        services = await evolutions.services_for(call.request.path_params.get("id", ""), parameters, context)
+        return await _warned(call, handler(replace(call, services=services)), sight.warnings)
+
+    return read
+
+
+def sight_of(call: Call, asking: Asking) -> Sight:
+    """Returns the way to the sources for a call."""
+    origin = origin_of(call)
+    contexts = call.services.contexts
+    return Sight(sources_of(call).forwarder, origin, contexts, asking, Warnings(origin.alias))
+
+
+async def _warned(call: Call, answering: Awaitable[Response], warnings: Warnings) -> Response:
+    """Tells beside an answer what went wrong with sources, also when nothing was found (§6.3.17)."""
     try:
-        response = await handler(replace(call, services=replace(services, state=state)))
+        response = await answering
     except NotFound as error:
-        headers = warnings.headers()
-        if not headers:
+        if not warnings.headers():
             raise
         response = problem_reply(error, call.language, etsi=True)
     for name, value in warnings.headers().items():
@@ -71,7 +101,7 @@ async def _asked(call: Call) -> tuple[Parameters, Context]:
     context = await (
         call.services.contexts.resolve(member) if member is not None else request_context(call)  # pyright: ignore[reportArgumentType]
     )
-    return {**dict(parameters), **body_parameters(body)}, context
+    return {**dict(parameters), **body_parameters(body), **temporal_parameters(body)}, context
 
 
 def _asking(parameters: Parameters, context: Context) -> Asking:

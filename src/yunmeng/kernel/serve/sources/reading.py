@@ -14,9 +14,13 @@ from yunmeng.kernel.serve.sources.forwarding import Forward
 from yunmeng.kernel.serve.sources.judging import QUERYING, READING, fulfils, offers, own_part, within
 from yunmeng.kernel.serve.sources.matching import Match, Need, leaves, matching
 from yunmeng.kernel.serve.sources.merging import merged, only
+from yunmeng.kernel.serve.sources.own_state import OwnState
 from yunmeng.kernel.serve.sources.registration import Registration
-from yunmeng.kernel.store import EntityPage, EntityQuery, Record, StateReader, Summary
+from yunmeng.kernel.store import EntityPage, EntityQuery
 from yunmeng.kernel.trust import Reach
+
+HERE = "@none"
+"""What stands in the place of a registration for this node (§5.2.39)."""
 
 _PAGE = 1000
 
@@ -25,13 +29,12 @@ _document = msgspec.json.Decoder(Document).decode
 
 
 @dataclass(frozen=True, slots=True)
-class FederatedState:
+class FederatedState(OwnState):
     """A state reader over this node and its sources, for one request.
 
-    ``home`` is the division of what names none; ``consulted`` fills with the sources that showed an entity.
+    ``home`` is the division of what names none; ``consulted`` fills with who showed an entity.
     """
 
-    local: StateReader
     registrations: Sequence[Registration]
     sight: Sight
     home: str
@@ -126,9 +129,8 @@ class FederatedState:
             (extra if match.registration.mode == "auxiliary" else normal).extend(shown)
         if mine is not None:
             mine = own_part(mine, id_, self.registrations, self.sight.asking.csf)
-        self.consulted[id_] = frozenset(
-            match.registration.id for match, view in zip(found, views, strict=True) if view
-        )
+        held = {match.registration.id for match, view in zip(found, views, strict=True) if view}
+        self.consulted[id_] = frozenset(held if mine is None else {*held, HERE})
         return merged([one for one in (mine, *normal) if one is not None], extra)
 
     def _need(self, query: EntityQuery) -> Need:
@@ -156,27 +158,6 @@ class FederatedState:
                 if isinstance(name, str):
                     counts[answer.forward.context.expand(name)] += 0
         return counts
-
-    async def last(self, reach: Reach, entity: str, attribute: str) -> tuple[int, float | str | None] | None:
-        """Returns the last telemetry value of this node."""
-        return await self.local.last(reach, entity, attribute)
-
-    async def summary(
-        self, reach: Reach, type: str, attribute: str, method: Summary, digits: int = 6
-    ) -> Mapping[str, tuple[int, float | None]]:
-        """Returns the summary over this node."""
-        return await self.local.summary(reach, type, attribute, method, digits)
-
-    async def record(self, kind: str, tenant: str, id: str) -> Record | None:
-        """Returns one record of this node."""
-        return await self.local.record(kind, tenant, id)
-
-    async def records(self, kind: str, tenant: str | None = None) -> Sequence[Record]:
-        """Returns the records of a kind on this node."""
-        return await self.local.records(kind, tenant)
-
-    async def close(self) -> None:
-        """Leaves this node's reader open: it is not this request's alone."""
 
 
 def _unfiltered(query: EntityQuery) -> EntityQuery:

@@ -16,8 +16,7 @@ from yunmeng.kernel.serve.ngsild.negotiation import read_payload
 from yunmeng.kernel.serve.replies import Reply
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.services import Services
-from yunmeng.kernel.serve.sources.asking import Asking
-from yunmeng.kernel.serve.sources.federation import federated
+from yunmeng.kernel.serve.sources.asking import Asking, Sight
 from yunmeng.kernel.serve.sources.forwarding import Forwarder, Origin
 from yunmeng.kernel.serve.sources.judging import within
 from yunmeng.kernel.serve.sources.legs import LEG, Leg, Relayed
@@ -26,6 +25,7 @@ from yunmeng.kernel.serve.sources.reading import FederatedState
 from yunmeng.kernel.serve.sources.registration import Registration
 from yunmeng.kernel.serve.sources.registry import alias_in
 from yunmeng.kernel.serve.sources.remote import keep_times
+from yunmeng.kernel.serve.sources.warnings import Warnings
 from yunmeng.kernel.serve.watching import Watch
 from yunmeng.kernel.trust import Reach
 
@@ -100,7 +100,9 @@ class Relay:
         now = now_us()
         others = [one for one in self.registrations(watch.tenant) if one.id != source and one.active(now)]
         origin = Origin(watch.tenant, {}, alias_in(self.alias, watch.tenant))
-        return federated(self.services, others, self.forwarder, origin, Asking(watch.context))
+        contexts, home = self.services.contexts, self.services.settings.node.division
+        sight = Sight(self.forwarder, origin, contexts, Asking(watch.context), Warnings(origin.alias))
+        return FederatedState(self.services.state, others, sight, home)
 
 
 def _stored(row: Mapping[str, Any], context: Context) -> Document | None:

@@ -6,7 +6,7 @@ from yunmeng.kernel.serve.ngsild import NGSI_LD_ROUTES as LOCAL_ROUTES
 from yunmeng.kernel.serve.routes import Route
 from yunmeng.kernel.serve.sources import endpoints, relaying, subscribing
 from yunmeng.kernel.serve.sources.batching import distributed_batch, distributed_purge
-from yunmeng.kernel.serve.sources.consuming import distributed_read
+from yunmeng.kernel.serve.sources.consuming import distributed_evolution, distributed_read
 from yunmeng.kernel.serve.sources.legs import PATH as NOTIFICATIONS
 from yunmeng.kernel.serve.sources.writing import Share, distributed_write
 
@@ -49,6 +49,13 @@ _BATCH = {
     for name in ("create", "upsert", "update", "merge", "delete")
 }
 _READ = frozenset((_ENTITY, f"{_ROOT}/types", f"{_ROOT}/types/{{type}}", f"{_ROOT}/attributes"))
+_EVOLUTIONS = frozenset(
+    (
+        ("GET", f"{_ROOT}/temporal/entities"),
+        ("GET", f"{_ROOT}/temporal/entities/{{id}}"),
+        ("POST", f"{_ROOT}/temporal/entityOperations/query"),
+    )
+)
 _QUERY = frozenset((("GET", f"{_ROOT}/entities"), ("POST", f"{_ROOT}/entityOperations/query")))
 
 
@@ -58,6 +65,8 @@ def distributed(route: Route) -> Route:
         return replace(route, handler=distributed_read(route.handler, ordered=True))
     if route.method == "GET" and route.path in _READ:
         return replace(route, handler=distributed_read(route.handler))
+    if (route.method, route.path) in _EVOLUTIONS:
+        return replace(route, handler=distributed_evolution(route.handler))
     if route.path in _BATCH:
         return replace(route, handler=distributed_batch(route.handler, _BATCH[route.path]))
     if (route.method, route.path) == ("DELETE", f"{_ROOT}/entities"):

@@ -1,5 +1,6 @@
 """Reads put into the words of the source that is asked (ETSI GS CIM 009 §4.3.6.6, §5.7)."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,19 @@ def retrieval(match: Match, id_: str, context: Context) -> Forward:
 def query(match: Match, asked: EntityQuery, context: Context, most: int) -> Forward:
     """Returns the request for what a source has of a query; ``most`` entities are enough, 0 for all."""
     return _queried(match, asked, context, min(max(most or _PAGE, _FEW), _PAGE))
+
+
+def evolution(match: Match, id_: str, context: Context, window: Mapping[str, str]) -> Forward:
+    """Returns the request for the temporal evolution of one entity, in a window of time (§5.7.3)."""
+    path = f"/temporal/entities/{quote(id_, safe=':')}"
+    return Forward(match.registration, "GET", path, context, {**_shared(match, context), **window})
+
+
+def evolutions(match: Match, asked: EntityQuery, context: Context, window: Mapping[str, str]) -> Forward:
+    """Returns the request for the temporal evolutions that a query may be about (§5.7.4)."""
+    plain = _plain(_asked(match, asked, context))
+    parameters = {**plain, **_shared(match, context), **window, "limit": str(_FEW)}
+    return Forward(match.registration, "GET", "/temporal/entities", context, parameters)
 
 
 def _shared(match: Match, context: Context) -> dict[str, str]:

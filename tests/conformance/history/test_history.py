@@ -254,7 +254,7 @@ async def test_input_never_becomes_sql(history: History, text: str) -> None:
     assert (point.entity, point.attribute, point.value, point.dataset_id) == (f"urn:{text}", text, text, text)
     assert await history.points(TemporalQuery(Reach("", (text,)), ())) == []
     assert await history.points(TemporalQuery(ALL, (text,), (text,))) == []
-    await history.delete(text, f"urn:{text}", text, text)
+    await history.delete(text, f"urn:{text}", text, (text,))
     await history.delete(text, f"urn:{text}")
     assert await history.count() == 1
 
@@ -338,7 +338,7 @@ async def test_delete_takes_an_instance_an_attribute_or_an_entity(history: Histo
     written = [instance(meter(1), n, n, instance_id=f"urn:i:{n}") for n in (1, 2)]
     telemetry = [batch([(1, 0, 0.0), (2, 0, 0.0)]), batch([(1, 0, 5.0)], attribute=LEVEL)]
     await history.insert(HistoryBlock("t", telemetry, written))
-    await history.delete("", meter(1), POWER, "urn:i:1")
+    await history.delete("", meter(1), POWER, ("urn:i:1",))
     assert [point.value for point in await history.points(query(1, attributes=(POWER,)))] == [0.0, 2.0]
     await history.delete("", meter(1), POWER)
     assert [point.value for point in await history.points(query(1))] == [5.0]

@@ -22,14 +22,78 @@ async def fill(node, id_: str = ID) -> str:
     return made.headers["location"]
 
 
-async def test_an_evolution_without_a_current_entity(node) -> None:
+CURRENT = f"/ngsi-ld/v1/entities/{ID}"
+
+
+async def test_an_evolution_of_an_unknown_entity(node) -> None:
     location = await fill(node)
     found = (await node.admin.get(location)).json()
     assert [row["value"] for row in found["level"]] == [1, 2, 3]
     assert all(row["instanceId"].startswith("urn:ngsi-ld:Instance:") for row in found["level"])
-    assert (await node.admin.get(f"/ngsi-ld/v1/entities/{ID}")).status_code == 404
     listed = await node.admin.get(f"{TEMPORAL}?type=Buoy&{WINDOW}")
     assert [row["id"] for row in listed.json()] == [ID]
+
+
+def values(instances: object) -> list[object]:
+    return [row["value"] for row in (instances if isinstance(instances, list) else [instances])]
+
+
+async def test_the_newest_values_are_the_current_ones(node) -> None:
+    location = await fill(node)
+    assert values((await node.admin.get(CURRENT)).json()["level"]) == [2, 3]
+    for minute, value in ((9, 9), (5, 5)):
+        await node.admin.post(f"{location}/attrs", json={"level": [level(value, minute)]})
+    assert sorted(values((await node.admin.get(CURRENT)).json()["level"])) == [3, 9]
+    assert values((await node.admin.get(location)).json()["level"]) == [1, 2, 3, 5, 9]
+
+
+async def test_what_is_deleted_of_the_current_entity_shows_in_the_evolution(node) -> None:
+    location = await fill(node)
+    assert (await node.admin.delete(f"{CURRENT}/attrs/level?deleteAll=true")).status_code == 204
+    gone = (await node.admin.get(f"{location}?timeproperty=deletedAt")).json()
+    assert values(gone["level"]) == ["urn:ngsi-ld:null"]
+    assert values((await node.admin.get(location)).json()["level"]) == [1, 2, 3]
+
+
+async def test_the_current_entity_goes_with_the_evolution_that_made_it(node) -> None:
+    location = await fill(node)
+    assert (await node.admin.delete(location)).status_code == 204
+    assert (await node.admin.get(CURRENT)).status_code == 404
+    assert (await node.admin.get(location)).status_code == 404
+    await fill(node)
+
+
+async def test_an_entity_that_was_made_otherwise_stays(node) -> None:
+    entity = {"id": ID, "type": "Buoy", "level": level(1, 1)}
+    await node.admin.post("/ngsi-ld/v1/entities", json=entity)
+    await node.admin.post(f"{TEMPORAL}/{ID}/attrs", json={"level": [level(4, 4), level(0, 0)]})
+    assert values((await node.admin.get(CURRENT)).json()["level"]) == [4]
+    assert (await node.admin.delete(f"{TEMPORAL}/{ID}")).status_code == 204
+    assert values((await node.admin.get(CURRENT)).json()["level"]) == [4]
+
+
+async def test_an_entity_that_was_deleted_stays_so(node) -> None:
+    location = await fill(node)
+    assert (await node.admin.delete(CURRENT)).status_code == 204
+    await node.admin.post(f"{location}/attrs", json={"level": [level(7, 7)]})
+    assert (await node.admin.get(CURRENT)).status_code == 404
+    assert values((await node.admin.get(location)).json()["level"]) == [1, 2, 3, 7]
+
+
+async def test_an_observation_that_comes_again_is_one(node) -> None:
+    location = await fill(node)
+    again = {"id": ID, "type": "Buoy", "level": [level(1, 1), level(20, 2), level(3, 3)]}
+    for _ in range(2):
+        assert (await node.admin.post(TEMPORAL, json=again)).status_code == 204
+    found = (await node.admin.get(location)).json()["level"]
+    assert [(row["value"], row["observedAt"][14:16]) for row in found] == [
+        (1, "01"),
+        (20, "02"),
+        (3, "03"),
+        (3, "03"),
+    ]
+    assert {row.get("datasetId") for row in found[2:]} == {None, "urn:dataset:1"}
+    assert sorted(values((await node.admin.get(CURRENT)).json()["level"])) == [3, 3]
 
 
 async def test_a_second_write_extends_it(node) -> None:

@@ -144,7 +144,11 @@ class Keeper:
         purge = _purge_request.decode(request.data)
         await self._flush()
         await self._history.delete(
-            purge.tenant, purge.entity, purge.attribute, purge.instance_id, purge.dataset_id
+            purge.tenant,
+            purge.entity,
+            purge.attribute,
+            (purge.instance_id,) if purge.instance_id else (),
+            purge.dataset_id,
         )
         if not purge.attribute:
             heads = evolution_tenant(purge.tenant)
@@ -155,8 +159,7 @@ class Keeper:
         asked = _evolve_request.decode(request.data)
         if asked.replaces:
             await self._flush()
-            attribute = asked.instances[0].attribute
-            await self._history.delete(asked.tenant, asked.entity, attribute, asked.replaces)
+            await self._history.delete(asked.tenant, asked.entity, instances=asked.replaces)
         if asked.instances:
             # what is written here has no outbox: it is answered only once the history has it
             await self._history.insert(HistoryBlock(uuid4().hex, instances=list(asked.instances)))

@@ -73,12 +73,12 @@ class PurgeHistoryRequest(msgspec.Struct, frozen=True):
 class EvolveRequest(msgspec.Struct, frozen=True):
     """Instances to put into the temporal evolution of an entity (ETSI GS CIM 009 §5.6.11 to §5.6.14).
 
-    ``head`` says what the entity is where no current one says it; ``replaces`` names the instance of
-    ``instances[0]``'s attribute that goes for it. Answered when the history has the instances.
+    ``head`` says what the entity is where no current one says it; ``replaces`` names the instances that go
+    for the new ones. Answered when the history has the instances.
     """
 
     tenant: str
     entity: str
     head: Document | None = None
     instances: tuple[Instance, ...] = ()
-    replaces: str = ""
+    replaces: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from yunmeng.kernel.keeper import EvolveRequest, PurgeHistoryRequest
 from yunmeng.kernel.model import (
     DIVISION,
     Context,
+    Delete,
     Document,
     expand_fragment,
     expand_instance,
@@ -21,15 +22,16 @@ from yunmeng.kernel.model import (
 )
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.heading import parameters_of
-from yunmeng.kernel.serve.keeping import evolve, purge_history
+from yunmeng.kernel.serve.keeping import evolve, purge_history, write_one
 from yunmeng.kernel.serve.ngsild.entities import path_id, same_id
 from yunmeng.kernel.serve.ngsild.evolution import SCOPE
 from yunmeng.kernel.serve.ngsild.intake import checked
 from yunmeng.kernel.serve.ngsild.negotiation import read_payload, request_context
 from yunmeng.kernel.serve.ngsild.parameters import flag
-from yunmeng.kernel.serve.ngsild.representation import View
+from yunmeng.kernel.serve.ngsild.representation import View, decode_document
+from yunmeng.kernel.serve.ngsild.temporal_current import BORN, Rows, carry_over, superseded
 from yunmeng.kernel.serve.ngsild.temporal_parameters import TimeWindow
-from yunmeng.kernel.serve.ngsild.temporal_selection import head, query_of, settle
+from yunmeng.kernel.serve.ngsild.temporal_selection import head, heads, query_of, settle
 from yunmeng.kernel.serve.ngsild.tenants import absent
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
@@ -91,7 +93,7 @@ async def modify_instance(call: Call) -> Response:
     merged = {**(old.body or {}), **patch, "modifiedAt": format_us(at)}
     merged = {key: value for key, value in merged.items() if value != _NULL or key not in patch}
     one = _instance(call, document, attribute, merged, at, instance_id)
-    await evolve(call, EvolveRequest(call.tenant, id_, instances=(one,), replaces=instance_id))
+    await evolve(call, EvolveRequest(call.tenant, id_, instances=(one,), replaces=(instance_id,)))
     return empty_reply()
 
 
@@ -107,6 +109,9 @@ async def delete(call: Call) -> Response:
     """Deletes the temporal evolution of an entity (§5.6.16)."""
     id_ = path_id(call)
     document = await _existing(call, id_)
+    if await _birth(call, id_) and await call.services.state.get(call.reach, id_) is not None:
+        # what the evolution has made goes with it
+        await write_one(call, Delete(id_))
     await settle(call, [document])
     await purge_history(call, PurgeHistoryRequest(call.tenant, id_))
     return empty_reply()
@@ -201,15 +206,34 @@ def _scopes(value: object, context: Context) -> Any:
 async def _evolve(call: Call, known: Document | None, document: Document, scopes: list[Document]) -> None:
     at = now_us()
     changed = _head(known, document, scopes, format_us(at))
-    attributes = {name: rows for name, rows in document.items() if name not in _MEMBERS}
+    attributes: Rows = {name: rows for name, rows in document.items() if name not in _MEMBERS}
+    replaced: tuple[str, ...] = ()
+    if known is None:
+        changed[BORN] = [{"type": "Property", "value": True}]
+    else:
+        changed |= await _birth(call, str(changed["id"]))
+        attributes, replaced = await superseded(call, known, attributes)
+    members = {name: value for name, value in document.items() if name in ("id", "type", "expiresAt")}
+    untimed = [scope for scope in scopes if "observedAt" not in scope]
+    if untimed:
+        members[SCOPE] = changed[SCOPE]
+    attributes = dict(await carry_over(call, known, members, attributes, at))
     if scopes:
-        attributes[SCOPE] = scopes
+        # a new entity's scope without a time is that of its creation, which the evolution records
+        attributes[SCOPE] = [scope for scope in scopes if known is not None or scope not in untimed]
     instances = tuple(
         _instance(call, changed, name, {**row, "createdAt": format_us(at), "modifiedAt": format_us(at)}, at)
         for name, rows in attributes.items()
         for row in rows
     )
-    await evolve(call, EvolveRequest(call.tenant, str(changed["id"]), changed, instances))
+    await evolve(call, EvolveRequest(call.tenant, str(changed["id"]), changed, instances, replaced))
+
+
+async def _birth(call: Call, id_: str) -> Document:
+    """Returns what the head of an evolution says of having made the current entity."""
+    kept = await call.services.state.get(heads(call), id_)
+    head = decode_document(kept) if kept is not None else {}
+    return {BORN: head[BORN]} if BORN in head else {}
 
 
 def _head(known: Document | None, document: Document, scopes: list[Document], at: str) -> Document:

@@ -30,14 +30,15 @@ class Found:
 
 async def head(call: Call, id_: str) -> Document | None:
     """Returns what an entity is: the current one, else what its evolution remembers."""
-    for reach in (call.reach, _heads(call)):
+    for reach in (call.reach, heads(call)):
         body = await call.services.state.get(reach, id_)
         if body is not None:
             return decode_document(body)
     return None
 
 
-def _heads(call: Call) -> Reach:
+def heads(call: Call) -> Reach:
+    """Returns the reach of the heads of evolutions, which no query of entities finds."""
     return Reach(evolution_tenant(call.tenant), call.reach.prefixes)
 
 
@@ -47,7 +48,7 @@ async def candidates(call: Call, asked: EntityQuery) -> AsyncIterator[list[Docum
     while True:
         merged: dict[str, Document] = {}
         ends: list[str] = []
-        for reach in (_heads(call), call.reach):
+        for reach in (heads(call), call.reach):
             page = await call.services.state.query(
                 EntityQuery(
                     reach, asked.ids, asked.id_pattern, asked.types, after=after, limit=_CHUNK, count=False

@@ -119,11 +119,11 @@ class ClickHouseHistory:
         tenant: str,
         entity: str,
         attribute: str = "",
-        instance_id: str = "",
+        instances: Sequence[str] = (),
         dataset_id: str | None = None,
     ) -> None:
-        """Deletes the history of an entity, an attribute (and dataset), or an instance; gone on return."""
-        removal = queries.removal(tenant, entity, attribute, instance_id, dataset_id)
+        """Deletes the history of an entity, an attribute (and dataset), or instances; gone on return."""
+        removal = queries.removal(tenant, entity, attribute, instances, dataset_id)
         await self._ask(removal, {"lightweight_deletes_sync": "2"})
 
     async def close(self) -> None:

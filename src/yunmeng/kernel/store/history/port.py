@@ -198,10 +198,10 @@ class History(Protocol):
         tenant: str,
         entity: str,
         attribute: str = "",
-        instance_id: str = "",
+        instances: Sequence[str] = (),
         dataset_id: str | None = None,
     ) -> None:
-        """Deletes the history of an entity, of one of its attributes (and dataset), or one instance."""
+        """Deletes the history of an entity, of one of its attributes (and dataset), or some instances."""
         ...
 
     async def close(self) -> None:

@@ -136,17 +136,17 @@ FROM {TABLE} WHERE {where} GROUP BY part, bucket ORDER BY part, bucket"""
 
 
 def removal(
-    tenant: str, entity: str, attribute: str, instance_id: str, dataset_id: str | None = None
+    tenant: str, entity: str, attribute: str, instances: Sequence[str], dataset_id: str | None = None
 ) -> Statement:
-    """Returns the statement that deletes the history of an entity, an attribute or an instance."""
+    """Returns the statement that deletes the history of an entity, an attribute or some instances."""
     made = Statement()
     wanted = {"tenant": tenant, "entity": entity}
-    wanted |= {
-        name: value for name, value in (("attribute", attribute), ("instance_id", instance_id)) if value
-    }
+    if attribute:
+        wanted["attribute"] = attribute
     if dataset_id is not None:
         wanted["dataset_id"] = dataset_id
     conditions = [f"{name} = {made.text(name, value)}" for name, value in wanted.items()]
+    conditions += _any_of(made, "instance_id", instances)
     made.sql = f"DELETE FROM {TABLE} WHERE {' AND '.join(conditions)}"
     return made
 

@@ -90,6 +90,33 @@ async def test_a_context_that_does_not_answer_has_its_own_type(admin: httpx.Asyn
     assert answer.json()["type"] == "https://uri.etsi.org/ngsi-ld/errors/LdContextNotAvailable"
 
 
+ADDRESSES = {"POST": ENTITIES, "PATCH": f"{ENTITIES}/urn:ngsi-ld:X:1", "PUT": f"{ENTITIES}/urn:ngsi-ld:X:1"}
+
+
+@pytest.mark.parametrize("method", ADDRESSES)
+async def test_ngsi_ld_wants_the_length_of_a_body(admin: httpx.AsyncClient, method: str) -> None:
+    """§6.3.2, §6.3.4: 411 and nothing else, whatever the request is about."""
+
+    async def chunks():
+        yield b"{}"
+
+    headers = {**JSON, "NGSILD-Tenant": "nowhere"}
+    answer = await admin.request(method, ADDRESSES[method], content=chunks(), headers=headers)
+    assert (answer.status_code, answer.content) == (411, b"")
+
+
+async def test_a_refusal_names_the_tenant(admin: httpx.AsyncClient) -> None:
+    """§6.3.14."""
+    answer = await admin.get(f"{ENTITIES}/urn:ngsi-ld:X:1", headers={"NGSILD-Tenant": "nowhere"})
+    assert (answer.status_code, answer.headers["NGSILD-Tenant"]) == (404, "nowhere")
+
+
+async def test_a_weight_that_is_none_says_nothing(admin: httpx.AsyncClient) -> None:
+    """RFC 9110 §12.4.2: the default weight is 1."""
+    answer = await admin.get(f"{ENTITIES}?type=X", headers={"Accept": "application/ld+json;q=much"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/ld+json")
+
+
 async def test_an_oversized_body_is_refused_declared_or_not(admin: httpx.AsyncClient) -> None:
     big = b'"' + b"x" * (9 << 20) + b'"'
 
@@ -97,8 +124,8 @@ async def test_an_oversized_body_is_refused_declared_or_not(admin: httpx.AsyncCl
         for start in range(0, len(big), 1 << 16):
             yield big[start : start + (1 << 16)]
 
-    for body in (big, chunks()):
-        answer = await admin.post(ENTITIES, content=body, headers=JSON)
+    for address, body in ((ENTITIES, big), ("/api/session", chunks())):
+        answer = await admin.post(address, content=body, headers=JSON)
         assert answer.status_code == 413
         assert answer.json()["key"] == "body.large"
 

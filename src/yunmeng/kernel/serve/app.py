@@ -20,8 +20,10 @@ from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.guard import REQUEST_ID, Guard
 from yunmeng.kernel.serve.heading import HEADERS, header, read_headers
 from yunmeng.kernel.serve.identity import Identity
+from yunmeng.kernel.serve.lane import WriteLane
 from yunmeng.kernel.serve.language import negotiate
 from yunmeng.kernel.serve.metrics import Metrics
+from yunmeng.kernel.serve.ngsild.tenants import TENANT_HEADER
 from yunmeng.kernel.serve.pages import page_route
 from yunmeng.kernel.serve.paths import Match, PathTable
 from yunmeng.kernel.serve.refusals import MethodNotAllowed, as_error, problem_reply
@@ -66,7 +68,8 @@ class Application:
     def __init__(self, services: Services, table: PathTable) -> None:
         self.table = table
         trail = AuditTrail(services.bus)
-        self.desk = Desk(table, Metrics(), trail, Grades(services.types), Sources(services))
+        lane = WriteLane(services.bus)
+        self.desk = Desk(table, Metrics(), trail, Grades(services.types), Sources(services), lane)
         self._guard = Guard(services, trail, Identity(services.accounts))
         self._most = services.settings.http.max_body
         self._prefix, self._numbers = token_hex(4), count(1)
@@ -133,7 +136,13 @@ class Application:
 
     def _refuse(self, error: YunmengError, request: Request) -> Response:
         language = negotiate(header(request, b"accept-language") or "")
-        return problem_reply(error, language, etsi=request.scope["path"].startswith(_NGSI_LD))
+        etsi = request.scope["path"].startswith(_NGSI_LD)
+        reply = problem_reply(error, language, etsi=etsi)
+        tenant = header(request, TENANT_HEADER)
+        if etsi and tenant and error.key != "tenant.bad":
+            # §6.3.14: a refusal, too, says which tenant it is about
+            reply.raw_headers.append((TENANT_HEADER, tenant.encode("latin-1")))
+        return reply
 
     def _defect(self, failure: Exception, number: str) -> YunmengError:
         _log.error("request %s failed", number, exc_info=failure)

@@ -9,19 +9,25 @@ from starlette.types import Message, Receive
 
 from yunmeng.kernel.base import BadInput, TooLarge
 from yunmeng.kernel.serve.heading import header
+from yunmeng.kernel.serve.refusals import LengthRequired
+
+_WITH_BODY = frozenset(("POST", "PATCH", "PUT"))
 
 _decoder = msgspec.json.Decoder()
 
 
 def declared_length(request: Request, most: int) -> None:
-    """Refuses a body by the length that it declares.
+    """Refuses a body by the length that it declares; NGSI-LD wants one declared (§6.3.4).
 
     Raises:
         TooLarge: ``body.large``.
         BadInput: ``body.length`` when the header is no number.
+        LengthRequired: ``body.no-length``.
     """
     text = header(request, b"content-length")
     if text is None:
+        if request.method in _WITH_BODY and request.scope["path"].startswith("/ngsi-ld/"):
+            raise LengthRequired("body.no-length")
         return
     if not text.isascii() or not text.isdigit():
         raise BadInput("body.length", value=text)

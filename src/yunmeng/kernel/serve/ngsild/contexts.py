@@ -74,13 +74,15 @@ async def get(call: Call) -> Response:
     record = await call.services.state.record(CONTEXT_KIND, call.tenant, id_)
     if record is not None:
         held = msgspec.json.decode(record.body)
-        return json_reply(_row(call, held)) if details else _served(call, held["body"])
-    document = call.services.contexts.document(id_)
-    if document is None:
-        raise NotFound("context.absent", id=id_)
-    if details:
-        return json_reply(_cached(call, id_))
-    return _served(call, document)
+        row, document, url = _row(call, held), held["body"], hosted_url(call, id_)
+    else:
+        document, url = call.services.contexts.document(id_), id_
+        if document is None:
+            raise NotFound("context.absent", id=id_)
+        row = _cached(call, id_)
+    # being served is a use, too; the answer itself does not count yet
+    call.services.contexts.count(url)
+    return json_reply(row) if details else _served(call, document)
 
 
 def _served(call: Call, document: dict[str, Any]) -> Reply:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from yunmeng.kernel.base import NotFound
+from yunmeng.kernel.base import BadInput, NotFound
 from yunmeng.kernel.model import Context, Document, TypeIs
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import accepted, answer, request_context
@@ -17,7 +17,9 @@ from yunmeng.kernel.store import EntityQuery
 
 # attributes are read off this many entities of each type; the counts of types are exact
 _SAMPLE = 500
-_MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
+_MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"))
+_ONE = frozenset(("local", "via"))
+_LIST = _ONE | {"details", "count"}
 
 _decode = msgspec.json.Decoder(Document).decode
 
@@ -35,6 +37,7 @@ class _Seen:
 
 async def types(call: Call) -> Response:
     """Lists the entity types in use; ``details`` adds their attributes."""
+    _defined(call, _LIST)
     media, context = accepted(call.request), await request_context(call)
     counts = await call.services.state.types(call.reach)
     if flag(parameters_of(call.request), "details"):
@@ -50,6 +53,7 @@ async def types(call: Call) -> Response:
 
 async def type_(call: Call) -> Response:
     """Describes one entity type: how many entities, which attributes."""
+    _defined(call, _ONE)
     media, context = accepted(call.request), await request_context(call)
     uri = context.expand(call.request.path_params["type"])
     counts = await call.services.state.types(call.reach)
@@ -68,6 +72,7 @@ async def type_(call: Call) -> Response:
 
 async def attributes(call: Call) -> Response:
     """Lists the attributes in use; ``details`` adds the types that have them."""
+    _defined(call, _LIST)
     media, context = accepted(call.request), await request_context(call)
     seen = await _all_attributes(call)
     if flag(parameters_of(call.request), "details"):
@@ -91,9 +96,11 @@ async def attributes(call: Call) -> Response:
 
 async def attribute(call: Call) -> Response:
     """Describes one attribute."""
+    _defined(call, _ONE)
     media, context = accepted(call.request), await request_context(call)
     name: str = call.request.path_params["attribute"]
-    uri = context.expand(name)
+    # members of an entity are no attributes (§4.5.1)
+    uri = "" if name in _MEMBERS else context.expand(name)
     seen = await _all_attributes(call)
     if uri not in seen:
         raise NotFound("attribute.absent", attribute=name)
@@ -103,6 +110,13 @@ async def attribute(call: Call) -> Response:
         "typeNames": sorted(map(context.compact, seen[uri].types)),
     }
     return answer(row, context, media)
+
+
+def _defined(call: Call, names: frozenset[str]) -> None:
+    """Refuses parameters that the address does not define (§6.3.20)."""
+    unknown = [name for name in parameters_of(call.request) if name not in names]
+    if unknown:
+        raise BadInput("query.unknown", names=sorted(unknown))
 
 
 async def _type_row(call: Call, context: Context, uri: str) -> dict[str, Any]:

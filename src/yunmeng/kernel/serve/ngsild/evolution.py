@@ -116,6 +116,9 @@ def _pairs(
     shown = [
         _dataset_pairs(document, attribute, dataset, rows, view, moment) for dataset, rows in datasets.items()
     ]
+    if not shown:
+        # the page was cut before the first value of this attribute (§6.3.10)
+        return {"type": "Property", "values": []}
     return shown[0] if len(shown) == 1 else shown
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 from starlette.requests import Request
 
-from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.base import BadInput, YunmengError
 from yunmeng.kernel.model import Context, ContextMember, context_link
 from yunmeng.kernel.serve.body import decode_json
 from yunmeng.kernel.serve.heading import header
@@ -18,6 +18,7 @@ from yunmeng.kernel.serve.routes import Call
 
 Media = Literal["application/json", "application/ld+json", "application/geo+json"]
 
+_COUNTED = "yunmeng.context-counted"
 _MERGE_PATCH = "application/merge-patch+json"
 _RELATION = "http://www.w3.org/ns/json-ld#context"
 
@@ -48,7 +49,7 @@ async def read_payload(call: Call) -> Payload:
     return Payload(body, await _context(call, member), member)
 
 
-async def read_batch(call: Call) -> tuple[list[object], list[Context | BadInput]]:
+async def read_batch(call: Call) -> tuple[list[object], list[Context | YunmengError]]:
     """Reads an array of objects, each with the context that counts for it.
 
     Raises like :func:`read_payload`; an item with a context that may not be has the error in its place.
@@ -59,7 +60,7 @@ async def read_batch(call: Call) -> tuple[list[object], list[Context | BadInput]
         raise BadInput("json.array", where="body")
     items = cast("list[object]", value)
     shared = None if linked_data else await _context(call, None)
-    contexts: list[Context | BadInput] = []
+    contexts: list[Context | YunmengError] = []
     for item in items:
         if not isinstance(item, dict):
             contexts.append(shared or call.services.contexts.core)
@@ -70,15 +71,15 @@ async def read_batch(call: Call) -> tuple[list[object], list[Context | BadInput]
 
 async def _of_item(
     call: Call, item: dict[str, Any], shared: Context | None, linked_data: bool
-) -> Context | BadInput:
+) -> Context | YunmengError:
     """Returns the context of one item, or what is wrong with it: the others are none the worse for that."""
     if linked_data and has_context_link(call.request):
         raise BadInput("context.link-and-body")
     try:
         member = take_context(item, linked_data, call.request)
-    except BadInput as error:
+        return shared if shared is not None else await _context(call, member)
+    except YunmengError as error:
         return error
-    return shared if shared is not None else await _context(call, member)
 
 
 def take_context(body: dict[str, Any], linked_data: bool, request: Request) -> ContextMember | None:
@@ -103,8 +104,14 @@ async def _context(call: Call, member: ContextMember | None) -> Context:
     link = None if member is not None else header(call.request, b"link")
     if member is None and link is None:
         return call.services.contexts.core
-    await learn_hosted(call, member if member is not None else context_link(link or ""))
-    return await call.services.contexts.resolve(member, link)
+    named = member if member is not None else context_link(link or "")
+    await learn_hosted(call, named)
+    context = await call.services.contexts.resolve(member, link)
+    if _COUNTED not in call.request.scope:
+        # a request is one use, however often its context is looked up (§5.13.4)
+        call.request.scope[_COUNTED] = True
+        call.services.contexts.count(named)
+    return context
 
 
 def has_context_link(request: Request) -> bool:
@@ -156,7 +163,8 @@ def _quality(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return 0.0
+        # a weight that is none says nothing (RFC 9110 §12.4.2)
+        return 1.0
 
 
 def answer(

@@ -15,7 +15,7 @@ from yunmeng.kernel.serve.ngsild import entity_maps
 from yunmeng.kernel.serve.ngsild.entities import path_id
 from yunmeng.kernel.serve.ngsild.evolution import HEAD, show_aggregates, show_values
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
-from yunmeng.kernel.serve.ngsild.parameters import Page, Parameters, options, page
+from yunmeng.kernel.serve.ngsild.parameters import Page, Parameters, page
 from yunmeng.kernel.serve.ngsild.querying import body_parameters, check_width, paging, read_query
 from yunmeng.kernel.serve.ngsild.representation import View, read_view
 from yunmeng.kernel.serve.ngsild.temporal_parameters import (
@@ -24,6 +24,7 @@ from yunmeng.kernel.serve.ngsild.temporal_parameters import (
     read_aggregation,
     read_window,
     temporal_parameters,
+    wants_pairs,
 )
 from yunmeng.kernel.serve.ngsild.temporal_selection import (
     Found,
@@ -39,8 +40,6 @@ from yunmeng.kernel.serve.ngsild.temporal_selection import (
 from yunmeng.kernel.serve.ngsild.tenants import absent, tenant_exists
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.store import EntityQuery
-
-_SIMPLE = frozenset(("temporalValues", "simplified", "keyValues"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def _read(call: Call, parameters: Parameters, context: Context, *, needed: bool)
         read_view(parameters, context, media),
         read_window(parameters, needed=needed),
         read_aggregation(parameters),
-        bool(_SIMPLE & options(parameters)),
+        wants_pairs(parameters),
         media,
     )
 

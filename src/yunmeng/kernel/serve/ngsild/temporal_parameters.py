@@ -12,6 +12,7 @@ from yunmeng.kernel.store import Method, Relation
 TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]
 
 _METHODS: tuple[str, ...] = get_args(Method)
+_SIMPLE = frozenset(("temporalValues", "simplified", "keyValues"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,23 @@ def _time(parameters: Parameters, name: str) -> int:
     return instant_us(text.replace(" ", "+"))
 
 
+def wants_pairs(parameters: Parameters) -> bool:
+    """Tells whether the simplified form is wanted: pairs of value and time (§4.5.9)."""
+    return bool(_SIMPLE & _form(parameters))
+
+
+def _form(parameters: Parameters) -> frozenset[str]:
+    """Returns the words for the form of the answer: ``format`` goes before ``options`` (§6.3.7)."""
+    return frozenset(names(parameters["format"])) if "format" in parameters else options(parameters)
+
+
 def read_aggregation(parameters: Parameters) -> Aggregation | None:
     """Reads aggrMethods and aggrPeriodDuration, None when values are wanted.
 
     Raises:
         BadInput: ``temporal.methods``, ``temporal.period``.
     """
-    if "aggregatedValues" not in options(parameters):
+    if "aggregatedValues" not in _form(parameters):
         return None
     methods = names(parameters.get("aggrMethods"))
     if not methods or any(method not in _METHODS for method in methods):

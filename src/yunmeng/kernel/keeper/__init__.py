@@ -1,7 +1,7 @@
 """The keeper: the single writer of a node (DESIGN §4)."""
 
 from yunmeng.kernel.keeper.emitter import RecordNote
-from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined
+from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined, Reason
 from yunmeng.kernel.keeper.keeper import Keeper
 from yunmeng.kernel.keeper.prepared import Prepared, prepared
 from yunmeng.kernel.keeper.requests import (
@@ -10,12 +10,16 @@ from yunmeng.kernel.keeper.requests import (
     PURGE_HISTORY,
     RECORDS,
     WRITE,
+    WRITES,
     EvolveRequest,
     PurgeHistoryRequest,
     RecordPut,
     RecordsRequest,
+    SentWrite,
     WriteReply,
     WriteRequest,
+    WritesReply,
+    WritesRequest,
     evolution_tenant,
 )
 
@@ -26,16 +30,21 @@ __all__ = [
     "QUARANTINE",
     "RECORDS",
     "WRITE",
+    "WRITES",
     "EvolveRequest",
     "Keeper",
     "Prepared",
     "PurgeHistoryRequest",
     "Quarantined",
+    "Reason",
     "RecordNote",
     "RecordPut",
     "RecordsRequest",
+    "SentWrite",
     "WriteReply",
     "WriteRequest",
+    "WritesReply",
+    "WritesRequest",
     "evolution_tenant",
     "prepared",
 ]

@@ -26,10 +26,14 @@ from yunmeng.kernel.keeper.requests import (
     PURGE_HISTORY,
     RECORDS,
     WRITE,
+    WRITES,
     EvolveRequest,
     PurgeHistoryRequest,
     RecordsRequest,
+    SentWrite,
     WriteRequest,
+    WritesReply,
+    WritesRequest,
     evolution_tenant,
 )
 from yunmeng.kernel.keeper.rounds import Block, Filler, Round, Waiting
@@ -39,7 +43,9 @@ from yunmeng.kernel.store import History, HistoryBlock, StateWriter
 from yunmeng.kernel.trust import Reach
 
 _log = logging.getLogger("yunmeng.keeper")
+_encode = msgspec.msgpack.Encoder().encode
 _write_request = msgspec.msgpack.Decoder(WriteRequest)
+_writes_request = msgspec.msgpack.Decoder(WritesRequest)
 _records_request = msgspec.msgpack.Decoder(RecordsRequest)
 _purge_request = msgspec.msgpack.Decoder(PurgeHistoryRequest)
 _evolve_request = msgspec.msgpack.Decoder(EvolveRequest)
@@ -86,6 +92,7 @@ class Keeper:
         await self._expiries.load(self._state)
         consumer = self._consumer = await self._bus.consumer("OBS", "keeper")
         await self._bus.serve(WRITE, self._on_write)
+        await self._bus.serve(WRITES, self._on_writes)
         await self._bus.serve(RECORDS, self._on_records)
         await self._bus.serve(PURGE_HISTORY, self._on_purge)
         await self._bus.serve(FLUSH, self._on_flush)
@@ -124,18 +131,23 @@ class Keeper:
         self._dropped = self._emitter.published
 
     async def _on_write(self, request: Request) -> bytes:
-        return await self._enqueue(_write_request.decode(request.data), request.principal.id)
+        write = SentWrite(request.principal.id, _write_request.decode(request.data))
+        return _encode((await self._enqueue(WritesRequest((write,)))).replies[0])
+
+    async def _on_writes(self, request: Request) -> bytes:
+        return _encode(await self._enqueue(_writes_request.decode(request.data)))
 
     async def _on_records(self, request: Request) -> bytes:
-        return await self._enqueue(_records_request.decode(request.data), request.principal.id)
+        await self._enqueue(_records_request.decode(request.data))
+        return b""
 
-    async def _enqueue(self, request: WriteRequest | RecordsRequest, principal: str) -> bytes:
+    async def _enqueue(self, request: WritesRequest | RecordsRequest) -> WritesReply:
         if len(self._waiting) >= MOST_WAITING or self._emitter.debt.rows > 2 * MOST_OWED_ROWS:
             raise Unavailable("keeper.busy", waiting=len(self._waiting))
-        return await self._after_commit(request, principal)
+        return await self._after_commit(request)
 
-    async def _after_commit(self, request: WriteRequest | RecordsRequest, principal: str) -> bytes:
-        waiting = Waiting(request, principal, asyncio.get_running_loop().create_future())
+    async def _after_commit(self, request: WritesRequest | RecordsRequest) -> WritesReply:
+        waiting = Waiting(request, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._wake.set()
         return await waiting.answer
@@ -152,7 +164,7 @@ class Keeper:
         )
         if not purge.attribute:
             heads = evolution_tenant(purge.tenant)
-            await self._after_commit(RecordsRequest(drop_heads=(purge.entity,), heads_tenant=heads), "")
+            await self._after_commit(RecordsRequest(drop_heads=(purge.entity,), heads_tenant=heads))
         return b""
 
     async def _on_evolve(self, request: Request) -> bytes:
@@ -166,7 +178,8 @@ class Keeper:
         if asked.head is None:
             return b""
         heads = RecordsRequest(heads=(asked.head,), heads_tenant=evolution_tenant(asked.tenant))
-        return await self._enqueue(heads, request.principal.id)
+        await self._enqueue(heads)
+        return b""
 
     async def _on_flush(self, request: Request) -> bytes:
         await self._flush()
@@ -177,9 +190,9 @@ class Keeper:
         last = self._drain.position
         self._flushing += 1
         try:
-            await self._after_commit(RecordsRequest(), "")
+            await self._after_commit(RecordsRequest())
             while self._drain.committed < last:
-                await self._after_commit(RecordsRequest(), "")
+                await self._after_commit(RecordsRequest())
         finally:
             self._flushing -= 1
         await self._emitter.settle()
@@ -255,7 +268,7 @@ class Keeper:
                 ids = [id for owner, id in due if owner == tenant]
                 request = WriteRequest(Reach(tenant), tuple(Expire(id) for id in ids))
                 try:
-                    await self._after_commit(request, KEEPER.id)
+                    await self._after_commit(WritesRequest((SentWrite(KEEPER.id, request),)))
                 except YunmengError as error:
                     _log.warning("what has expired stays a little longer: %s", error)
                     for id in ids:

@@ -5,10 +5,13 @@ beside it stand the facts that index and history want. The keeper looks inside o
 already. Decision 0011 has the figures.
 """
 
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain, zip_longest
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from yunmeng.kernel.base import BadInput, instant_us
 from yunmeng.kernel.model import (
@@ -22,13 +25,14 @@ from yunmeng.kernel.model import (
 )
 from yunmeng.kernel.store import EntityPut, InstanceRows, Outline, boxes_of, value_columns
 
-# JSON never holds this byte, and a moment with six digits of a second is as long: cuts stay where they are.
-_MARK = b"\x00" * len("2026-11-22T04:00:00.123456Z")
-_STAMP = msgspec.Raw(b'"' + _MARK + b'"')
-_STAMPS = {"createdAt": _STAMP, "modifiedAt": _STAMP}
-_STAMPED = b',"createdAt":' + _STAMP + b',"modifiedAt":' + _STAMP
+# JSON never holds these bytes, and a moment with six digits of a second is as long: cuts stay where they are.
+MOMENT_LENGTH = len("2026-11-22T04:00:00.123456Z")
+_CREATED, _MODIFIED = b"\x00" * MOMENT_LENGTH, b"\x01" * MOMENT_LENGTH
+_STAMPS = b',"createdAt":"' + _CREATED + b'","modifiedAt":"' + _MODIFIED + b'"'
+_END = _STAMPS + b"}"
 _SPECIAL = frozenset(("scope", EXPIRY))
 
+moment_us = lru_cache(maxsize=65_536)(instant_us)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
 
@@ -62,25 +66,41 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
 
     def plain(self) -> Create | Upsert | Replace:
         """Returns the operation in the form that any state of the entity can be asked with."""
-        document = _decode(self.body.replace(_STAMPED, b""))
+        document = _decode(self.body.replace(_STAMPS, b""))
         if self.mode == "create":
             return Create(document)
         return Upsert(document) if self.mode == "upsert" else Replace(document)
 
-    def put(self, tenant: str, division: str, at: str) -> EntityPut:
-        """Returns the new entity as the state stores it at a moment, which is written with six digits."""
-        body = self.body.replace(_MARK, at.encode())
+    def put(self, tenant: str, division: str, at: str, created: Sequence[str]) -> EntityPut:
+        """Returns the entity as the state stores it at a moment.
+
+        ``created`` are the moments at which its instances and then the entity itself were created; each is
+        written with six digits of a second.
+        """
+        body = self.body.replace(_MODIFIED, at.encode())
+        first = created[0]
+        if created.count(first) == len(created):
+            body = body.replace(_CREATED, first.encode())
+        else:
+            body = b"".join(
+                chain.from_iterable(
+                    zip_longest(body.split(_CREATED), map(str.encode, created), fillvalue=b"")
+                )
+            )
         return EntityPut(tenant, self.id, self.types, division, body, Outline(self.names, (), self.boxes))
 
-    def rows(self, put: EntityPut, at_us: int, instance_ids: list[str]) -> InstanceRows:
-        """Returns what the history stores of the new entity."""
-        cuts: list[int] = np.frombuffer(self.cuts, "<u4").tolist()
+    def rows(
+        self, put: EntityPut, at_us: int, created: Sequence[str], instance_ids: list[str]
+    ) -> InstanceRows:
+        """Returns what the history stores of the entity; ``created`` as for :meth:`put`."""
+        cuts = array("I", self.cuts)
         return InstanceRows(
             put.tenant,
             self.id,
             self.types[0],
             put.division,
             at_us,
+            [moment_us(moment) for moment in created[:-1]],
             (self.attributes, self.dataset_ids, self.units),
             self.observed_at,
             self.numbers,
@@ -120,14 +140,14 @@ def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -
         for number, instance in enumerate(instances):
             if EXPIRY in instance:
                 return None
-            body = _encode({**instance, **_STAMPS})
+            body = _encode(instance)[:-1] + _END
             before = b"," if number else head
             columns.add(name, instance, place + len(before), len(body))
             place += len(before) + len(body)
             parts += (before, body)
         parts.append(b"]")
         place += 1
-    parts.append(_STAMPED + b"}")
+    parts.append(_END)
     return columns.laid(document, mode, b"".join(parts))
 
 
@@ -151,7 +171,7 @@ class _Columns:
         self.dataset_ids.append(instance.get("datasetId", ""))
         self.units.append(unit)
         observed_at: Any = instance.get("observedAt")
-        self.observed_at.append(instant_us(observed_at) if observed_at is not None else 0)
+        self.observed_at.append(moment_us(observed_at) if observed_at is not None else 0)
         self.numbers.append(number)
         self.cuts += (start, start + length)
 
@@ -167,8 +187,8 @@ class _Columns:
             tuple(self.attributes),
             tuple(self.dataset_ids),
             tuple(self.units),
-            np.array(self.observed_at, "<i8").tobytes(),
-            np.array(self.numbers, "<f8").tobytes(),
+            array("q", self.observed_at).tobytes(),
+            array("d", self.numbers).tobytes(),
             self.texts,
-            np.array(self.cuts, "<u4").tobytes(),
+            array("I", self.cuts).tobytes(),
         )

@@ -8,6 +8,7 @@ from yunmeng.kernel.store import Instance
 from yunmeng.kernel.trust import Reach
 
 WRITE = "keeper.write"
+WRITES = "keeper.writes"
 RECORDS = "keeper.records"
 PURGE_HISTORY = "keeper.purge-history"
 FLUSH = "keeper.flush"
@@ -36,6 +37,25 @@ class WriteReply(msgspec.Struct, frozen=True):
     """One outcome an operation, in order; sent only after the commit."""
 
     outcomes: tuple[Outcome, ...]
+
+
+class SentWrite(msgspec.Struct, frozen=True):
+    """One of several write requests in a message, and whose it is."""
+
+    principal: str
+    request: WriteRequest
+
+
+class WritesRequest(msgspec.Struct, frozen=True):
+    """Write requests of several callers, carried out in this order within one commit."""
+
+    writes: tuple[SentWrite, ...]
+
+
+class WritesReply(msgspec.Struct, frozen=True):
+    """One reply a write request, in order."""
+
+    replies: tuple[WriteReply, ...]
 
 
 class RecordPut(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from yunmeng.kernel.keeper.emitter import (
 )
 from yunmeng.kernel.keeper.expiry import Expiries
 from yunmeng.kernel.keeper.intake import KnownEntities, Taken, quarantine
-from yunmeng.kernel.keeper.requests import RecordsRequest, WriteReply, WriteRequest
+from yunmeng.kernel.keeper.requests import RecordsRequest, SentWrite, WritesReply, WritesRequest
 from yunmeng.kernel.keeper.writes import Writer, Written
 from yunmeng.kernel.link import Message
 from yunmeng.kernel.model import DIVISION, SYNTHETIC, ChangeRecord, Document, Series
@@ -42,9 +43,8 @@ class Block(msgspec.Struct, frozen=True):
 class Waiting:
     """A request that is answered after the commit."""
 
-    request: WriteRequest | RecordsRequest
-    principal: str
-    answer: "asyncio.Future[bytes]"
+    request: WritesRequest | RecordsRequest
+    answer: "asyncio.Future[WritesReply]"
 
 
 @dataclass(slots=True)
@@ -58,6 +58,15 @@ class Round:
     written: Written = field(default_factory=Written)
     notes: list[RecordNote] = field(default_factory=list[RecordNote])
     parts: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
+
+    def writes(self) -> list[SentWrite]:
+        """Returns the write requests in their order."""
+        return [
+            write
+            for waiting in self.waiting
+            if isinstance(waiting.request, WritesRequest)
+            for write in waiting.request.writes
+        ]
 
     def stored(self) -> list[tuple[Message, Taken]]:
         """Returns the messages of which something is stored."""
@@ -80,9 +89,10 @@ class Round:
         """Answers the requests, once the commit is there."""
         replies = iter(self.written.replies)
         for waiting in self.waiting:
-            reply = next(replies) if isinstance(waiting.request, WriteRequest) else WriteReply(())
+            asked = waiting.request.writes if isinstance(waiting.request, WritesRequest) else ()
+            reply = WritesReply(tuple(islice(replies, len(asked))))
             if not waiting.answer.done():
-                waiting.answer.set_result(_encode(reply))
+                waiting.answer.set_result(reply)
 
 
 class Filler:
@@ -102,7 +112,7 @@ class Filler:
         """Fills the commit; outbox items up to ``settled`` are dropped by it."""
         commit = round_.commit
         at = self._last_us = max(now_us(), self._last_us + 1)
-        writes = [(w.request, w.principal) for w in round_.waiting if isinstance(w.request, WriteRequest)]
+        writes = round_.writes()
         if writes:
             round_.written = await self._writer.carry_out(writes, at)
             self._last_us = round_.written.last_us

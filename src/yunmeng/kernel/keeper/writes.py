@@ -8,10 +8,11 @@ import msgspec
 
 from yunmeng.kernel.base import Forbidden, NotFound, YunmengError, division, format_us
 from yunmeng.kernel.keeper.changes import Changed, instance_ids
-from yunmeng.kernel.keeper.prepared import Prepared
-from yunmeng.kernel.keeper.requests import WriteReply, WriteRequest, evolution_tenant
+from yunmeng.kernel.keeper.prepared import MOMENT_LENGTH, Prepared
+from yunmeng.kernel.keeper.requests import SentWrite, WriteReply, WriteRequest, evolution_tenant
 from yunmeng.kernel.model import (
     DIVISION,
+    EXPIRY,
     Applied,
     Change,
     ChangeRecord,
@@ -31,6 +32,8 @@ from yunmeng.kernel.trust import Reach
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
 MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
+
+_UNCOMMON = frozenset(("scope", EXPIRY))
 
 Key = tuple[str, str]
 
@@ -91,11 +94,12 @@ class Writer:
         self._state = state
         self._home = home_division
 
-    async def carry_out(self, requests: Sequence[tuple[WriteRequest, str]], at_us: int) -> Written:
-        """Applies the requests (each with its principal's id) in order; stores nothing yet."""
-        stored = await self._load(request for request, _ in requests)
+    async def carry_out(self, writes: Sequence[SentWrite], at_us: int) -> Written:
+        """Applies the requests in order; stores nothing yet."""
+        stored = await self._load(write.request for write in writes)
         written = Written(last_us=at_us)
-        for request, principal in requests:
+        for write in writes:
+            request, principal = write.request, write.principal
             outcomes = [
                 self._one(operation, request.reach, principal, stored, written)
                 for operation in request.operations
@@ -127,26 +131,53 @@ class Writer:
         current = written.touched.get(key)
         try:
             if isinstance(operation, Prepared):
-                if current is None and operation.mode != "replace":
-                    return self._make(operation, reach, principal, written)
+                done = (
+                    self._put_whole(operation, current, reach, principal, written)
+                    if fits(operation, current)
+                    else None
+                )
+                if done is not None:
+                    return done
                 operation = operation.plain()
             return self._apply(operation, current, reach, principal, written)
         except YunmengError as error:
             return Outcome(key[1], "refused", error=error.key, facts=error.facts, status=error.status)
 
-    def _make(self, entity: Prepared, reach: Reach, principal: str, written: Written) -> Outcome:
-        """Stores a new entity as it came: nothing of it is parsed here, and nothing encoded."""
-        self._admit_division(entity.division, reach, entity.id)
+    def _put_whole(
+        self, entity: Prepared, current: Version | None, reach: Reach, principal: str, written: Written
+    ) -> Outcome | None:
+        """Stores an entity as it came: nothing of it is parsed here, and nothing encoded.
+
+        None, and nothing done, when what is there already wants the long way.
+        """
+        places = tuple(zip(entity.attributes, entity.dataset_ids, strict=True))
         at_us = written.moment()
         at = format_us(at_us)
-        put = entity.put(reach.tenant, entity.division or self._home, at)
-        written.touched[reach.tenant, entity.id] = Version(put.body, put=put)
+        created = (at,) * (len(places) + 1)
+        if current is not None:
+            self._admit(entity, current.document, reach)
+            known = succession(current.document, entity.types, places, at)
+            if known is None:
+                return None
+            created = known
+        self._admit_division(entity.division, reach, entity.id)
+        put = entity.put(reach.tenant, entity.division or self._home, at, created)
         record = ChangeRecord(
-            put.tenant, put.id, put.types, put.division, at, "created", entity.names, put.body, b"", principal
+            put.tenant,
+            put.id,
+            put.types,
+            put.division,
+            at,
+            "created" if current is None else "updated",
+            entity.names,
+            put.body,
+            b"" if current is None else current.body,
+            principal,
         )
-        ids = instance_ids(record, zip(entity.attributes, entity.dataset_ids, strict=True))
-        written.changes.append(Changed(record, rows=entity.rows(put, at_us, ids)))
-        return Outcome(entity.id, "created")
+        rows = entity.rows(put, at_us, created, instance_ids(record, places))
+        written.touched[reach.tenant, entity.id] = Version(put.body, put=put)
+        written.changes.append(Changed(record, rows=rows))
+        return Outcome(entity.id, record.kind)
 
     def _apply(
         self, operation: Operation, current: Version | None, reach: Reach, principal: str, written: Written
@@ -172,9 +203,9 @@ class Writer:
         after, before = put.body if put is not None else b"", current.body if current is not None else b""
         written.changes.append(Changed(record_of(change, after, before), change))
 
-    def _admit(self, operation: Operation, current: Document | None, reach: Reach) -> None:
+    def _admit(self, operation: Operation | Prepared, current: Document | None, reach: Reach) -> None:
         if current is not None and not within_reach(division_of(current) or self._home, reach):
-            if isinstance(operation, Create | Upsert):
+            if isinstance(operation, Create | Upsert) or getattr(operation, "mode", "") == "upsert":
                 raise Forbidden("keeper.out-of-reach", id=current["id"])
             raise NotFound("entity.absent", id=current["id"])
 
@@ -205,7 +236,7 @@ class Writer:
             if one.record.kind == "deleted":
                 change = one.change
                 commit.puts.append(self.put(evolution_tenant(change.tenant), head_of(change)))
-            elif one.record.kind == "updated":
+            elif one.record.kind == "updated" and one.rows is None:
                 after = one.change.after
                 gone = (attribute for attribute in one.record.attributes if attribute not in after)
                 commit.drop_last.extend((one.record.tenant, one.record.entity, name) for name in gone)
@@ -226,6 +257,33 @@ def head_of(change: Change) -> Document:
     """Returns what stays of a deleted entity: what its evolution needs to be found and shown (§5.6.6)."""
     kept = {name: value for name, value in change.before.items() if name in MEMBERS or name == DIVISION}
     return {**kept, "modifiedAt": change.at, "deletedAt": change.at}
+
+
+def fits(entity: Prepared, current: Version | None) -> bool:
+    """Tells whether the presence of an entity is what an operation on it wants."""
+    return entity.mode != ("replace" if current is None else "create")
+
+
+def succession(
+    before: Document, types: tuple[str, ...], places: Sequence[tuple[str, str]], at: str
+) -> tuple[str, ...] | None:
+    """Returns when the instances at ``places`` (attribute, datasetId), and the entity, were created.
+
+    None when replacing the entity does more than give its instances new values: types change, instances go,
+    something expires.
+    """
+    if tuple(before["type"]) != types or not _UNCOMMON.isdisjoint(before):
+        return None
+    created = {
+        (attribute, one.get("datasetId", "")): "" if EXPIRY in one else one.get("createdAt", "")
+        for attribute, instances in before.items()
+        if attribute not in MEMBERS
+        for one in instances
+    }
+    moments = (*[created.pop(place, at) for place in places], before.get("createdAt", ""))
+    if created or not {MOMENT_LENGTH}.issuperset(map(len, moments)):
+        return None
+    return moments
 
 
 def division_of(document: Document) -> str:

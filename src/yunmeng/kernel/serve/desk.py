@@ -1,10 +1,11 @@
-"""What one api process keeps for itself beside the services: routes, counts, audit trail, sources."""
+"""What one api process keeps for itself beside the services: routes, counts, audit trail, sources, lane."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from yunmeng.kernel.serve.audit import AuditTrail
 from yunmeng.kernel.serve.grades import Grades
+from yunmeng.kernel.serve.lane import WriteLane
 from yunmeng.kernel.serve.metrics import Metrics
 from yunmeng.kernel.serve.paths import PathTable
 from yunmeng.kernel.serve.routes import Call
@@ -24,6 +25,7 @@ class Desk:
     trail: AuditTrail
     grades: Grades
     sources: "Sources"
+    lane: WriteLane
 
 
 def desk(call: Call) -> Desk:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,14 +46,14 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Strings one by one; for columns that are mostly empty or all different."""
+    """Strings one by one, each with its length before it already; for columns that are all different."""
 
-    values: Sequence[str | bytes]
+    data: bytes
     type: str = "String"
 
     def encode(self) -> bytes:
         """Returns the column's bytes."""
-        return strings(self.values)
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +89,9 @@ def block(rows: int, columns: dict[str, Column]) -> bytes:
 
 def strings(values: Sequence[str | bytes]) -> bytes:
     """Returns strings with their lengths before them."""
-    out = bytearray()
-    for value in values:
-        raw = value.encode() if isinstance(value, str) else value
-        size = len(raw)
-        if size < 0x80:
-            out.append(size)
-        else:
-            out += varint(size)
-        out += raw
-    return bytes(out)
+    raw = [value.encode() if isinstance(value, str) else value for value in values]
+    sizes = [_SIZES[size] if size < len(_SIZES) else varint(size) for size in map(len, raw)]
+    return b"".join(chain.from_iterable(zip(sizes, raw, strict=True)))
 
 
 def varint(number: int) -> bytes:
@@ -108,3 +102,6 @@ def varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
+
+
+_SIZES = [varint(size) for size in range(4096)]

@@ -34,7 +34,7 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class InstanceRows:
-    """All instances of one new entity, in columns; ``at`` is when it was made, in microseconds UTC.
+    """All instances of an entity that was written whole, in columns; times are microseconds UTC.
 
     ``layout`` are the attributes, the dataset ids and the units, which thousands of entities share.
     ``observed_at`` is packed int64 (µs, 0 for none), ``numbers`` packed float64; ``texts`` are values that
@@ -46,6 +46,7 @@ class InstanceRows:
     type: str
     division: str
     at: int
+    created_at: Sequence[int]
     layout: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
     observed_at: bytes
     numbers: bytes

@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yunmeng.kernel.base import instant_us
-from yunmeng.kernel.model import ObservationBatch
-from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Sparse, block
+from yunmeng.kernel.model import VALUE_MEMBERS, ObservationBatch
+from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Plain, Sparse, block, strings
 from yunmeng.kernel.store.history.port import HistoryBlock, Instance, InstanceRows
 
-KEYED = (
-    "tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame",
-    "instance_id", "body",
-)  # fmt: skip
+KEYED = ("tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame")
+PLAIN = ("instance_id", "body")
 _MOMENT = "DateTime64(6, 'UTC')"
 _FIXED: Mapping[str, tuple[str, type[np.generic]]] = {
     "at": (_MOMENT, np.int64),
@@ -27,7 +25,8 @@ _FIXED: Mapping[str, tuple[str, type[np.generic]]] = {
     "deleted": ("Bool", np.uint8),
     "synthetic": ("Bool", np.uint8),
 }
-COLUMNS = (*KEYED, *_FIXED, "text")
+COLUMNS = (*KEYED, *PLAIN, *_FIXED, "text")
+_NAN = float("nan")
 _VALUES = ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList")
 
 Codes = NDArray[np.int64]
@@ -60,6 +59,7 @@ class Rows:
     def __init__(self) -> None:
         self.count = 0
         self._keys = {name: _Keys() for name in KEYED}
+        self._plain: dict[str, list[bytes]] = {name: [] for name in PLAIN}
         self._fixed: dict[str, list[NDArray[Any]]] = {name: [] for name in _FIXED}
         self._text: dict[int, str] = {}
 
@@ -71,8 +71,9 @@ class Rows:
             keys.add(keys.codes([getattr(series, name) for series in batch.series])[batch.index])
         for name, value in (("tenant", batch.tenant), ("gateway", batch.gateway)):
             self._keys[name].repeat(value, rows)
-        for name in ("dataset_id", "instance_id", "body"):
-            self._keys[name].repeat("", rows)
+        self._keys["dataset_id"].repeat("", rows)
+        for column in self._plain.values():
+            column.append(bytes(rows))  # as many empty strings
         self._keys["frame"].add(self._spread("frame", batch.frame, rows))
         synthetic = np.array([series.synthetic for series in batch.series], np.uint8)[batch.index]
         received = np.full(rows, batch.received_at, np.int64)
@@ -92,14 +93,12 @@ class Rows:
     def write(self, instances: Sequence[Instance]) -> None:
         """Adds attribute instances that were written through the API."""
         bodies = [_Body(instance) for instance in instances]
-        for name in ("tenant", "entity", "attribute", "type", "division", "dataset_id", "instance_id"):
+        for name in ("tenant", "entity", "attribute", "type", "division", "dataset_id"):
             keys = self._keys[name]
             keys.add(keys.codes([getattr(instance, name) for instance in instances]))
-        for name, values in (
-            ("unit", [body.unit for body in bodies]),
-            ("body", [instance.body.decode() for instance in instances]),
-        ):
-            self._keys[name].add(self._keys[name].codes(values))
+        self._keys["unit"].add(self._keys["unit"].codes([body.unit for body in bodies]))
+        self._plain["instance_id"].append(strings([instance.instance_id for instance in instances]))
+        self._plain["body"].append(strings([instance.body for instance in instances]))
         for name in ("gateway", "frame"):
             self._keys[name].repeat("", len(instances))
         observed = np.array([instance.observed_at for instance in instances], np.int64)
@@ -115,7 +114,7 @@ class Rows:
         self.count += len(instances)
 
     def make(self, entities: Sequence[InstanceRows]) -> None:
-        """Adds all instances of new entities: what they share is looked up once an entity, not once a row."""
+        """Adds all instances of whole entities: what they share is looked up once an entity."""
         counts = np.array([len(one.layout[0]) for one in entities], np.int64)
         rows = int(counts.sum())
         for name in ("tenant", "entity", "type", "division"):
@@ -123,19 +122,17 @@ class Rows:
             keys.add(np.repeat(keys.codes([getattr(one, name) for one in entities]), counts))
         for place, name in enumerate(("attribute", "dataset_id", "unit")):
             self._keys[name].add(self._of_layouts(name, [one.layout[place] for one in entities]))
-        for name, values in (
-            ("instance_id", [id for one in entities for id in one.instance_ids]),
-            ("body", [body.decode() for one in entities for body in one.bodies]),
-        ):
-            self._keys[name].add(self._keys[name].codes(values))
+        self._plain["instance_id"].append(strings([id for one in entities for id in one.instance_ids]))
+        self._plain["body"].append(strings([body for one in entities for body in one.bodies]))
         for name in ("gateway", "frame"):
             self._keys[name].repeat("", rows)
         observed = np.frombuffer(b"".join([one.observed_at for one in entities]), "<i8")
         number = np.frombuffer(b"".join([one.numbers for one in entities]), "<f8")
-        made = np.repeat(np.array([one.at for one in entities], np.int64), counts)
+        modified = np.repeat(np.array([one.at for one in entities], np.int64), counts)
+        created = np.array([us for one in entities for us in one.created_at], np.int64)
         zeros = np.zeros(rows, np.uint8)
-        at = np.where(observed > 0, observed, made)
-        self._add_fixed((at, observed > 0, made, made, number, zeros, zeros, zeros))
+        at = np.where(observed > 0, observed, modified)
+        self._add_fixed((at, observed > 0, created, modified, number, zeros, zeros, zeros))
         for one, start in zip(entities, (np.cumsum(counts) - counts + self.count).tolist(), strict=True):
             for row, text in one.texts.items():
                 self._text[start + row] = text
@@ -158,6 +155,7 @@ class Rows:
     def encode(self) -> bytes:
         """Returns all rows as one Native block."""
         columns: dict[str, Column] = {name: keys.column() for name, keys in self._keys.items()}
+        columns |= {name: Plain(b"".join(parts)) for name, parts in self._plain.items()}
         for name, (kind, _) in _FIXED.items():
             columns[name] = Fixed(kind, np.concatenate(self._fixed[name]))
         columns["text"] = Sparse(self.count, self._text)
@@ -176,9 +174,13 @@ class _Body:
 
 def value_columns(members: Mapping[str, Any]) -> tuple[str, float, str | None]:
     """Returns an instance's unit, its value as a number (NaN for others), and what is no number as text."""
-    value = next((members[name] for name in _VALUES if name in members), None)
-    number = float(value) if isinstance(value, int | float) else float("nan")
-    return str(members.get("unitCode", "")), number, _text(value)
+    value = members.get(VALUE_MEMBERS.get(members.get("type", ""), ""))
+    if value is None:
+        value = next((members[name] for name in _VALUES if name in members), None)
+    unit = str(members.get("unitCode", ""))
+    if isinstance(value, str):
+        return unit, _NAN, value
+    return unit, float(value) if isinstance(value, int | float) else _NAN, _text(value)
 
 
 def _text(value: object) -> str | None:

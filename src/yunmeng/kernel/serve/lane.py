@@ -1,0 +1,70 @@
+"""The lane from an api process to the keeper: writes that come side by side travel in one message."""
+
+import asyncio
+from collections import deque
+
+import msgspec
+
+from yunmeng.kernel.base import YunmengError
+from yunmeng.kernel.keeper import WRITES, WriteReply, WritesReply
+from yunmeng.kernel.link import Bus
+from yunmeng.kernel.trust import Principal
+
+LARGEST_MESSAGE = 16 << 20
+"""Well below what the bus carries in one message (32 MiB)."""
+PATIENCE_S = 30.0
+
+# one is with the keeper while the next one gathers: a message costs bus and keeper as much as a small write
+_MOST_ON_THE_WAY = 2
+_MOST_TOGETHER = 250
+_API = Principal("urn:yunmeng:service:api", kind="service", roles=("service",))
+
+_encode = msgspec.msgpack.Encoder().encode
+_replies = msgspec.msgpack.Decoder(WritesReply).decode
+
+
+class WriteLane:
+    """Sends write requests on; nothing waits for company while the lane is free."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._waiting: deque[tuple[bytes, asyncio.Future[WriteReply]]] = deque()
+        self._senders: set[asyncio.Task[None]] = set()
+
+    async def send(self, write: bytes) -> WriteReply:
+        """Sends an encoded :class:`SentWrite` and returns its reply, after the commit.
+
+        Raises what the keeper answers, or the bus: then nothing may have been stored.
+        """
+        reply: asyncio.Future[WriteReply] = asyncio.get_running_loop().create_future()
+        self._waiting.append((write, reply))
+        if len(self._senders) < _MOST_ON_THE_WAY:
+            sender = asyncio.create_task(self._drain())
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
+        return await reply
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            together = self._gather()
+            message = _encode({"writes": [msgspec.Raw(write) for write, _ in together]})
+            try:
+                answer = await self._bus.request(WRITES, message, _API, timeout_s=PATIENCE_S)
+            except YunmengError as error:
+                for _, reply in together:
+                    if not reply.done():
+                        reply.set_exception(error)
+            else:
+                for (_, reply), one in zip(together, _replies(answer).replies, strict=True):
+                    if not reply.done():
+                        reply.set_result(one)
+
+    def _gather(self) -> list[tuple[bytes, "asyncio.Future[WriteReply]"]]:
+        together = [self._waiting.popleft()]
+        size = len(together[0][0])
+        while self._waiting and len(together) < _MOST_TOGETHER:
+            size += len(self._waiting[0][0])
+            if size > LARGEST_MESSAGE:
+                break
+            together.append(self._waiting.popleft())
+        return together

@@ -23,7 +23,7 @@ local function twice(value, unit)
   return "[" .. measured(value, unit) .. "," .. other .. "]"
 end
 
-local note = string.rep("installed and checked by the district office, ", 4)
+local note = string.rep("installed and checked by the district office, ", 13)
 
 local function entity()
   fresh = fresh + 1

@@ -1,8 +1,8 @@
-"""The speed goals of a broker over HTTP: ``python -m benchmarks.broker [entities] [seconds] [--profile]``.
+"""The speed goals of a broker over HTTP: ``python -m benchmarks.broker --help``.
 
 ``yunmeng broker`` runs as its users run it; the load comes from ``wrk`` and from a process of its own that
-writes ready bytes into sockets. Everything shares the machine, so each figure says where its processor time
-went. ``--profile`` needs ``py-spy`` on the path: it prints the busiest functions of the slowest path.
+writes ready bytes into sockets. Everything shares the machine, so each figure says how much processor time an
+answer took, process by process: those figures can be compared between runs, the rates only on a quiet machine.
 """
 
 import os
@@ -15,34 +15,35 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import click
 
 from benchmarks.figures import Figure, cpu_seconds, pss_mb
 
 CONNECTIONS = 64
+UNITS = {
+    "upsert": "entities/s",
+    "read": "reads/s",
+    "query": "queries/s",
+    "search": "queries/s",
+    "update": "updates/s",
+    "create": "entities/s",
+}
 _LUA = Path(__file__).with_name("broker.lua")
 _ROLE = re.compile(r"yunmeng\.node\.roles\x00(\w+)")
 _PERCENTILES = re.compile(r"^\s+(50|95|99)%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
-_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
-
-
-@dataclass(frozen=True, slots=True)
-class Path_:
-    """One path of the broker under load; ``target`` of how many a second is in ``budgets.toml``."""
-
-    name: str
-    unit: str
-
-
-PATHS = (
-    Path_("read", "reads/s"),
-    Path_("query", "queries/s"),
-    Path_("search", "queries/s"),
-    Path_("update", "updates/s"),
-    Path_("create", "entities/s"),
+_IN_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+_DULL = (
+    "threading.py",
+    "concurrent/futures",
+    "click/",
+    "runpy",
+    "asyncio/runners",
+    "uvloop/__init__",
+    "options.py",
 )
 
 
@@ -116,15 +117,17 @@ def _await(broker: Broker) -> None:
         time.sleep(0.1)
 
 
-def measured(broker: Broker, name: str, unit: str, work: Callable[[], tuple[float, dict[str, float]]]) -> Figure:
-    """Carries out the work and adds what each process needed of a processor, in percent."""
+def measured(broker: Broker, path: str, work: Callable[[], tuple[float, dict[str, float]]]) -> Figure:
+    """Carries out the work and adds what an answer took of each process, in µs of processor time."""
     pids = broker.processes()
     before, began = {part: cpu_seconds(pid) for part, pid in pids.items()}, time.perf_counter()
-    value, parts = work()
+    rate, parts = work()
     took = time.perf_counter() - began
-    shares = {part: round(100 * (cpu_seconds(pid) - before[part]) / took) for part, pid in pids.items()}
-    busy = {f"{part} %": share for part, share in shares.items() if share}
-    return Figure(f"broker.{name}", value, unit, {**parts, **busy})
+    spent = {part: (cpu_seconds(pid) - before[part]) for part, pid in pids.items()}
+    each = {f"{part} µs": round(1e6 * s / took / rate, 1) for part, s in spent.items() if s > 0.01 * took}
+    each["all µs"] = round(sum(each.values()), 1)
+    each["processors"] = round(sum(spent.values()) / took, 2)
+    return Figure(f"broker.{path}", rate, UNITS[path], {**parts, **each})
 
 
 def upsert(broker: Broker, entities: int) -> tuple[float, dict[str, float]]:
@@ -151,7 +154,7 @@ def press(broker: Broker, path: str, entities: int, seconds: float) -> tuple[flo
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     if rate is None or "Non-2xx" in done.stdout:
         raise AssertionError(done.stdout + done.stderr)
-    waits = {f"p{p} ms": round(float(n) * _UNITS[u], 2) for p, n, u in _PERCENTILES.findall(done.stdout)}
+    waits = {f"p{p} ms": round(float(n) * _IN_MS[u], 2) for p, n, u in _PERCENTILES.findall(done.stdout)}
     return float(rate[1]), waits
 
 
@@ -178,17 +181,19 @@ def profile(broker: Broker, path: str, entities: int) -> None:
             print(_busiest(Path(folder, str(watched[part])).read_text()))
 
 
-def _busiest(raw: str, most: int = 25) -> str:
+def _busiest(raw: str, most: int = 20) -> str:
     own: Counter[str] = Counter()
     below: Counter[str] = Counter()
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
-        frames = stack.split(";")
+        frames = [frame for frame in stack.split(";") if not any(part in frame for part in _DULL)]
+        if not frames:
+            continue
         own[frames[-1]] += int(count)
-        below.update({frame: int(count) for frame in set(frames)})
+        below.update(dict.fromkeys(frames, int(count)))
     whole = sum(own.values()) or 1
     rows = [f"  {100 * n / whole:5.1f} % itself  {frame}" for frame, n in own.most_common(most)]
-    rows += [f"  {100 * n / whole:5.1f} % below   {frame}" for frame, n in below.most_common(2 * most)]
+    rows += [f"  {100 * n / whole:5.1f} % below   {frame}" for frame, n in below.most_common(most)]
     return "\n".join(rows)
 
 
@@ -199,23 +204,27 @@ def work(broker: Broker, path: str, entities: int, seconds: float) -> tuple[floa
     return press(broker, path, entities, seconds)
 
 
-def measure(entities: int, seconds: float, *, profiled: bool, settings: tuple[str, ...] = ()) -> list[Figure]:
-    """Measures every goal on one broker."""
+def measure(
+    entities: int,
+    seconds: float,
+    paths: Sequence[str],
+    profiled: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> list[Figure]:
+    """Measures paths on one broker, which holds the entities then."""
     with tempfile.TemporaryDirectory() as folder, running(_free_port(), Path(folder), *settings) as broker:
-        figures = [measured(broker, "upsert", "entities/s", lambda: upsert(broker, entities))]
-        time.sleep(2)
+        figures = [measured(broker, "upsert", lambda: upsert(broker, entities))]
+        time.sleep(3)
         figures += [
             Figure("broker.memory", broker.memory_mb(), "MB"),
             Figure("broker.disk", broker.disk_mb(), "MB"),
         ]
-        for path in PATHS:
+        for path in paths:
             # the first question of its kind may wish for an index
-            press(broker, path.name, entities, 1)
-            drive = lambda path=path: press(broker, path.name, entities, seconds)  # noqa: E731
-            figures.append(measured(broker, path.name, path.unit, drive))
-        if profiled:
-            for path in ("upsert", "create", "read"):
-                profile(broker, path, entities)
+            press(broker, path, entities, 1)
+            figures.append(measured(broker, path, lambda path=path: press(broker, path, entities, seconds)))
+        for path in profiled:
+            profile(broker, path, entities)
     return figures
 
 
@@ -227,12 +236,27 @@ def _free_port() -> int:
 
 def run(entities: int = 100_000, seconds: float = 5.0) -> list[Figure]:
     """Measures in the shape that ``python -m benchmarks`` compares."""
-    return measure(entities, seconds, profiled=False)
+    return measure(entities, seconds, [path for path in UNITS if path != "upsert"])
+
+
+@click.command()
+@click.option("--entities", default=100_000, help="How many there are.")
+@click.option("--seconds", default=5.0, help="How long each path is driven.")
+@click.option("--path", "paths", multiple=True, type=click.Choice(list(UNITS)), help="Only these paths.")
+@click.option("--profile", "profiled", multiple=True, type=click.Choice(list(UNITS)), help="With py-spy.")
+@click.option("--set", "settings", multiple=True, help="A setting of the broker.")
+def main(
+    entities: int,
+    seconds: float,
+    paths: tuple[str, ...],
+    profiled: tuple[str, ...],
+    settings: tuple[str, ...],
+) -> None:
+    """Loads template entities by batch upserts, then drives the paths one after the other."""
+    chosen = [path for path in UNITS if path != "upsert" and (not paths or path in paths)]
+    for figure in measure(entities, seconds, chosen, profiled, settings):
+        print(f"{figure.name:<14} {figure.value:>9,.0f} {figure.unit:<10}", figure.parts or "")
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if not word.startswith("-") and "=" not in word]
-    chosen = tuple(word for word in sys.argv[1:] if "=" in word)
-    count, length = int(words[0]) if words else 100_000, float(words[1]) if len(words) > 1 else 5.0
-    for figure in measure(count, length, profiled="--profile" in sys.argv, settings=chosen):
-        print(f"{figure.name:<16} {figure.value:>10,.0f} {figure.unit:<11} {figure.parts}")
+    main()

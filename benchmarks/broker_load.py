@@ -13,18 +13,22 @@ PLACES = 1_000
 
 _AT = "2026-11-01T04:00:00Z"
 TEMPLATE = (
-    '{{"id":"urn:ngsi-ld:Meter:{0:08d}","type":"Meter",'
-    '"power":[{{"type":"Property","value":{1},"unitCode":"KWT","observedAt":"{at}"}},'
-    '{{"type":"Property","value":{2},"unitCode":"KWT","observedAt":"{at}","datasetId":"urn:ngsi-ld:Dataset:backup"}}],'
-    '"voltage":[{{"type":"Property","value":{3},"unitCode":"VLT","observedAt":"{at}"}},'
-    '{{"type":"Property","value":219.5,"unitCode":"VLT","observedAt":"{at}","datasetId":"urn:ngsi-ld:Dataset:backup"}}],'
-    '"temperature":{{"type":"Property","value":21.5,"unitCode":"CEL","observedAt":"{at}"}},'
-    '"status":{{"type":"Property","value":"s{4}"}},'
-    '"name":{{"type":"Property","value":"meter number {0} of the northern district"}},'
-    '"note":{{"type":"Property","value":"{note}"}},'
-    '"maker":{{"type":"Relationship","object":"urn:ngsi-ld:Maker:{5}"}},'
-    '"location":{{"type":"GeoProperty","value":{{"type":"Point","coordinates":[{6:.6f},{7:.6f}]}}}}}}'
-).replace("{at}", _AT).replace("{note}", "installed and checked by the district office, " * 4)
+    (
+        '{{"id":"urn:ngsi-ld:Meter:{0:08d}","type":"Meter",'
+        '"power":[{{"type":"Property","value":{1},"unitCode":"KWT","observedAt":"{at}"}},'
+        '{{"type":"Property","value":{2},"unitCode":"KWT","observedAt":"{at}","datasetId":"urn:ngsi-ld:Dataset:backup"}}],'
+        '"voltage":[{{"type":"Property","value":{3},"unitCode":"VLT","observedAt":"{at}"}},'
+        '{{"type":"Property","value":219.5,"unitCode":"VLT","observedAt":"{at}","datasetId":"urn:ngsi-ld:Dataset:backup"}}],'
+        '"temperature":{{"type":"Property","value":21.5,"unitCode":"CEL","observedAt":"{at}"}},'
+        '"status":{{"type":"Property","value":"s{4}"}},'
+        '"name":{{"type":"Property","value":"meter number {0} of the northern district"}},'
+        '"note":{{"type":"Property","value":"{note}"}},'
+        '"maker":{{"type":"Relationship","object":"urn:ngsi-ld:Maker:{5}"}},'
+        '"location":{{"type":"GeoProperty","value":{{"type":"Point","coordinates":[{6:.6f},{7:.6f}]}}}}}}'
+    )
+    .replace("{at}", _AT)
+    .replace("{note}", "installed and checked by the district office, " * 13)
+)
 
 
 def entity(number: int) -> str:
@@ -32,7 +36,14 @@ def entity(number: int) -> str:
     east = 108.5 + number * 7919 % 750_000 / 100_000
     north = 29.1 + number * 104_729 % 400_000 / 100_000
     return TEMPLATE.format(
-        number, number * 13 % 1_000_000 / 1_000, number % 997, 220 + number % 7, number % 20_000, number % 50, east, north
+        number,
+        number * 13 % 1_000_000 / 1_000,
+        number % 997,
+        220 + number % 7,
+        number % 20_000,
+        number % 50,
+        east,
+        north,
     )
 
 

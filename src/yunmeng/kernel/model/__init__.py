@@ -71,6 +71,7 @@ from yunmeng.kernel.model.ordering import SortKey, parse_order, sorting
 from yunmeng.kernel.model.packing import Row, decode_batch, encode_batch, make_batch
 from yunmeng.kernel.model.pattern import check_pattern
 from yunmeng.kernel.model.q import parse_q
+from yunmeng.kernel.model.reading import Reading, make_batch_of
 from yunmeng.kernel.model.selection import (
     matches_scopes,
     matches_types,
@@ -131,6 +132,7 @@ __all__ = [
     "Path",
     "Quality",
     "Range",
+    "Reading",
     "Replace",
     "ReplaceAttribute",
     "Representation",
@@ -170,6 +172,7 @@ __all__ = [
     "is_object",
     "load_types",
     "make_batch",
+    "make_batch_of",
     "matches",
     "matches_geo",
     "matches_scopes",

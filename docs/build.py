@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 _INCLUDE = re.compile(r"<!-- include: (\S+) -->\n+(?:```\w*\n.*?\n```\n)?", re.DOTALL)
 _FIGURE = re.compile(r"<!-- figure: coverage -->.*?<!-- end -->", re.DOTALL)
-_LANGUAGES = {".py": "python", ".toml": "toml", ".out": "text", ".sh": "sh"}
+_LANGUAGES = {".csv": "text", ".py": "python", ".toml": "toml", ".out": "text", ".sh": "sh"}
 
 
 def main() -> int:

@@ -75,12 +75,17 @@ class DemoNode:
     def run(self, *arguments: str) -> str:
         return self._output([*CLI, *arguments])
 
-    def example(self, name: str) -> str:
-        return self._output([sys.executable, str(ROOT / "examples" / name)])
+    def example(self, name: str, **more: str) -> str:
+        return self._output([sys.executable, str(ROOT / "examples" / name)], **more)
 
-    def _output(self, command: list[str]) -> str:
+    def _output(self, command: list[str], **more: str) -> str:
         done = subprocess.run(
-            command, env=self.environment, cwd=self.data.parent, capture_output=True, text=True, timeout=60
+            command,
+            env={**self.environment, **more},
+            cwd=self.data.parent,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -75,6 +75,17 @@ def test_what_the_how_to_pages_say_of_a_running_node(node: DemoNode) -> None:
 
 
 @pytest.mark.slow
+def test_the_broker_tutorial_goes_as_it_says(node: DemoNode) -> None:
+    at = ("--data", str(node.data))
+    assert "5 new" in node.run("entities", "put", *at, str(EXAMPLES / "broker" / "sensors.csv"))
+    assert "East Lake gauge" in node.run(
+        "entities", "query", *at, "--q", 'project=="tutorial"', "--format", "csv"
+    )
+    for name in ("live", "alarm", "history"):
+        assert node.example(f"broker/{name}.py", ROUNDS="2") == printed(f"broker/{name}.py"), name
+
+
+@pytest.mark.slow
 async def test_the_quarantine_is_listed_and_replayed(node: DemoNode) -> None:
     tomorrow = Row(
         Series("urn:ngsi-ld:Meter:1", "u:power", "u:Meter", "420106"), now_us() + 86_400_000_000, 1

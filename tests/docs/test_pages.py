@@ -67,6 +67,8 @@ def test_commands_exist(
     # some options want a file that exists
     (tmp_path / "audit").mkdir()
     (tmp_path / "checkpoint-of-last-month").touch()
+    (tmp_path / "examples" / "broker").mkdir(parents=True)
+    (tmp_path / "examples" / "broker" / "sensors.csv").touch()
     monkeypatch.chdir(tmp_path)
     found = 0
     for page, lang, body in blocks:

@@ -55,6 +55,18 @@ async def test_what_is_deleted_of_the_current_entity_shows_in_the_evolution(node
     assert values((await node.admin.get(location)).json()["level"]) == [1, 2, 3]
 
 
+async def test_the_null_of_what_is_gone_is_of_its_kind(node) -> None:
+    """§4.5.0, §4.5.18, §4.8."""
+    entity = {"id": ID, "type": "Buoy", "scope": "/a", "title": {"languageMap": {"zh": "水"}}}
+    await node.admin.post("/ngsi-ld/v1/entities", json=entity)
+    for name in ("title", "scope"):
+        assert (await node.admin.delete(f"{CURRENT}/attrs/{name}")).status_code == 204
+    gone = (await node.admin.get(f"{TEMPORAL}/{ID}?timeproperty=deletedAt")).json()
+    assert gone["title"][0]["languageMap"] == {"@none": "urn:ngsi-ld:null"}
+    assert "deletedAt" in gone["scope"][0]
+    assert "observedAt" not in gone["scope"][0]
+
+
 async def test_the_current_entity_goes_with_the_evolution_that_made_it(node) -> None:
     location = await fill(node)
     assert (await node.admin.delete(location)).status_code == 204

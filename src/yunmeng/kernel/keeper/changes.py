@@ -53,12 +53,11 @@ def _scope_of(change: Change) -> list[Instance]:
     body: Document = {
         "type": "Property",
         "value": scopes[0] if len(scopes) == 1 else scopes,
-        "observedAt": change.at,
         "createdAt": change.at,
         "modifiedAt": change.at,
+        # a deletion was not observed (§4.8)
+        "observedAt" if scopes else "deletedAt": change.at,
     }
-    if not scopes:
-        body["deletedAt"] = change.at
     one = _instance(change, "scope", body)
     return [one if scopes else msgspec.structs.replace(one, deleted=True)]
 
@@ -96,7 +95,8 @@ def _gone(change: Change, attribute: str) -> Document:
     return {
         **expiry,
         "type": kind,
-        VALUE_MEMBERS[kind]: NULL,
+        # the null of a language map is one in any language (§4.5.18)
+        VALUE_MEMBERS[kind]: {"@none": NULL} if kind == "LanguageProperty" else NULL,
         "createdAt": before.get("createdAt", change.at),
         "modifiedAt": change.at,
         "deletedAt": change.at,

@@ -33,6 +33,7 @@ from yunmeng.kernel.serve.ngsild.temporal_current import BORN, Rows, carry_over,
 from yunmeng.kernel.serve.ngsild.temporal_parameters import TimeWindow
 from yunmeng.kernel.serve.ngsild.temporal_selection import head, heads, query_of, settle
 from yunmeng.kernel.serve.ngsild.tenants import absent
+from yunmeng.kernel.serve.refusals import MethodNotAllowed
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.store import Instance, Point
@@ -81,6 +82,9 @@ async def modify_instance(call: Call) -> Response:
     id_ = path_id(call)
     payload = await read_payload(call)
     name: str = call.request.path_params["attribute"]
+    if not name:
+        # .../attrs//{instance} names no attribute that could be changed
+        raise MethodNotAllowed("http.405", method="PATCH", allow="DELETE")
     attribute = payload.context.expand(name)
     instance_id = check_urn(call.request.path_params["instance"])
     body = as_object(payload.value, "attribute")

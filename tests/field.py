@@ -210,6 +210,7 @@ async def working(
     works = [asyncio.create_task(serve(hub)), asyncio.create_task(hub.tick())]
     if listen.transport in ("tcp", "udp"):
         await asyncio.wait([hub.address, works[0]], timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.sleep(0)
     if works[0].done():
         works[0].result()
     try:

@@ -47,8 +47,9 @@ class Batcher(Generic[Item]):
             await asyncio.wait([self._work])
 
     async def _run(self) -> None:
-        await asyncio.sleep(self._linger_s)
         while self._items:
+            if len(self._items) < self._most:
+                await asyncio.sleep(self._linger_s)
             pack, self._items = self._items[: self._most], self._items[self._most :]
             await self._hand_over(pack)
         self._work = None

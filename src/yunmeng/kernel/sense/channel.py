@@ -39,7 +39,8 @@ class _Owed:
 class Channel:
     """One connection: a session, and the way back to its device.
 
-    With a list in ``refused`` what is refused lands there instead of in the quarantine: it came from there.
+    With a list in ``refused`` what is refused lands there instead of in the quarantine: it came from there,
+    and no device is at the other end.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Channel:
         self.peer = peer
         self.refused: list[YunmengError] | None = None
         self.heard_at = now_us()
+        self.readings = 0
         self.devices: set[str] = set()
+        self._there = True
 
     def open(self) -> None:
         """The connection is there."""
@@ -81,6 +84,7 @@ class Channel:
 
     def lost(self) -> None:
         """The connection is gone: commands that wait for an answer fail."""
+        self._there = False
         self._hub.closed(self)
         for answer in self._answers.values():
             if not answer.done():
@@ -118,12 +122,17 @@ class Channel:
                 case Refuse():
                     self._refuse(effect)
                 case Identify(device):
-                    self.devices.add(device)
-                    self._hub.identified(self, device)
+                    self._identify(device)
                 case Answer():
                     self._answer(effect)
                 case Close():
                     self.hang_up()
+
+    def _identify(self, device: str) -> None:
+        # what was still to be heard when the connection broke is kept, but commands find nobody there
+        if self._there and self.refused is None:
+            self.devices.add(device)
+            self._hub.identified(self, device)
 
     def _observe(self, effect: Observe) -> None:
         key = effect.key
@@ -135,6 +144,7 @@ class Channel:
                     self._write(effect.reply)
                 return
         observe = self._hub.sink.observe
+        self.readings += len(effect.readings)
         futures = {observe(reading) for reading in effect.readings}
         self._after(futures, effect.reply, key)
 

@@ -130,11 +130,12 @@ class Hub:
         return self.gateway.session(station)
 
     def _tell(self, device: str, state: str) -> None:
-        self.sink.describe(
+        record = self.devices.find(self.gateway.id, device)
+        self.sink.note(
             {
                 "id": f"urn:ngsi-ld:Device:{device_id(self.gateway.id, device)}",
                 "type": "Device",
-                "division": self.division,
+                "division": (record and record.division) or self.division,
                 "deviceState": state,
                 "protocol": self.gateway.id,
                 "gateway": self.listen.name,
@@ -147,7 +148,6 @@ class Hub:
 
     async def _handed_in(self, request: Request) -> bytes:
         """Hears frames as if a trusted device had sent them, one after the other."""
-        before = self.sink.counts["readings"]
         session = self._session(self.station(f"replay:{request.principal.id}", replayed=True))
         channel = Channel(self, session, "replay", lambda _: None, lambda: None)
         channel.refused = []
@@ -155,5 +155,4 @@ class Hub:
             channel.hear(frame)
         refused = [str(reason) for reason in channel.refused]
         await channel.settled()
-        await self.sink.flush()
-        return msgspec.msgpack.encode(FrameReport(self.sink.counts["readings"] - before, tuple(refused)))
+        return msgspec.msgpack.encode(FrameReport(channel.readings, tuple(refused)))

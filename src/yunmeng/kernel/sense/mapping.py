@@ -18,13 +18,14 @@ A field that no row names is dropped: a mapping may want less than a device says
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from math import inf, isfinite
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
-from yunmeng.kernel.base import Broken, conversion
+from yunmeng.kernel.base import BadInput, Broken, conversion
 from yunmeng.kernel.model import AttributeRow, EntityType, Quality, Reading, Series, TypeLibrary
 
 Value = float | int | str | None
@@ -61,26 +62,44 @@ def read_mapping(file: Path) -> dict[str, MappingTable]:
         raise Broken("mapping.bad", file=str(file), reason=str(cause)) from cause
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    row: AttributeRow
-    rule: FieldRow
-    scale: float
-    shift: float
+def _scaling(scale: float, shift: float) -> Callable[[float], float]:
+    """Returns ``raw × scale + shift``, rounded once where the scale is a tenth, a thousandth and so on."""
+    if (scale, shift) == (1.0, 0.0):
+        return lambda raw: raw
+    divisor = round(1 / scale) if scale and abs(scale) < 1 else 0
+    if divisor and abs(divisor * scale - 1) < 1e-12:
+        return lambda raw: raw / divisor + shift
+    return lambda raw: raw * scale + shift
 
-    @property
-    def is_plain(self) -> bool:
-        return not (self.rule.values or self.rule.missing) and (self.scale, self.shift) == (1.0, 0.0)
 
-    def value(self, raw: Value) -> Value:
-        if raw is None or raw in self.rule.missing:
+def _converter(name: str, rule: FieldRow, scale: float, shift: float) -> Callable[[Value], Value] | None:
+    """Returns what makes a field's value out of what arrived, None when it is that already."""
+    scaled, is_plain = _scaling(scale, shift), (scale, shift) == (1.0, 0.0)
+    if is_plain and not rule.values and not rule.missing:
+        return None
+    missing, values = frozenset(rule.missing), rule.values
+
+    def convert(raw: Value) -> Value:
+        if raw is None or raw in missing:
             return None
-        if self.rule.values:
-            return self.rule.values.get(str(raw), raw)
-        if isinstance(raw, str):
-            # text that only has to be kept stays as the source wrote it
-            return raw if (self.scale, self.shift) == (1.0, 0.0) else float(raw) * self.scale + self.shift
-        return raw * self.scale + self.shift
+        if values:
+            return values.get(str(raw), raw)
+        if not isinstance(raw, str):
+            return scaled(raw)
+        # text that only has to be kept stays as the source wrote it
+        return raw if is_plain else scaled(_number(name, raw))
+
+    return convert
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = inf
+    if not isfinite(number):
+        raise BadInput("mapping.value", field=name, value=text)
+    return number
 
 
 class Mapper:
@@ -96,8 +115,10 @@ class Mapper:
         self._id = table.id or f"urn:ngsi-ld:{table.type}:{{gateway}}:{{device}}"
         if strange := set(_NAMES.findall(self._id)) - _ID_NAMES:
             raise Broken("mapping.bad", file=gateway, reason=f"id: {{{strange.pop()}}}")
-        self._fields = {name: self._field(name, rule) for name, rule in table.fields.items()}
-        self._convert = {name: f.value for name, f in self._fields.items() if not f.is_plain}
+        self._rows: dict[str, AttributeRow] = {}
+        self._convert: dict[str, Callable[[Value], Value]] = {}
+        for name, rule in table.fields.items():
+            self._learn(name, FieldRow(rule) if isinstance(rule, str) else rule)
         self._series: dict[tuple[object, ...], tuple[Series, ...]] = {}
 
     @property
@@ -106,8 +127,9 @@ class Mapper:
         return self._type
 
     def entity(self, device: str, division: str = "") -> str:
-        """Returns the id of a device's entity."""
-        names = {"gateway": self._gateway, "device": device, "division": division or self._division}
+        """Returns the id of a device's entity; what no URN may hold is percent-encoded."""
+        name = quote(device, safe="-._~:")
+        names = {"gateway": self._gateway, "device": name, "division": division or self._division}
         return self._id.format(**names)
 
     def reading(
@@ -120,7 +142,10 @@ class Mapper:
         quality: Quality = Quality.GOOD,
         frame: str = "",
     ) -> Reading:
-        """Returns the reading of one message; fields that the table does not name are left out."""
+        """Returns the reading of one message; fields that the table does not name are left out.
+
+        Raises ``BadInput("mapping.value")`` for a text where the table wants to reckon.
+        """
         key = (device, division, *fields)
         series = self._series.get(key)
         if series is None:
@@ -128,7 +153,7 @@ class Mapper:
             if len(self._series) > 500_000:
                 self._series.clear()
             self._series[key] = series
-        known, convert = self._fields, self._convert
+        known, convert = self._rows, self._convert
         values = tuple(
             [convert[name](raw) if name in convert else raw for name, raw in fields.items() if name in known]
         )
@@ -136,16 +161,18 @@ class Mapper:
 
     def _make(self, device: str, division: str, names: tuple[str, ...]) -> tuple[Series, ...]:
         entity, home = self.entity(device, division), division or self._division
-        rows = [self._fields[name].row for name in names if name in self._fields]
+        rows = [self._rows[name] for name in names if name in self._rows]
         return tuple(
             [Series(entity, row.uri, self._type.uri, home, row.unit, self._synthetic) for row in rows]
         )
 
-    def _field(self, name: str, given: FieldRow | str) -> _Field:
-        rule = FieldRow(given) if isinstance(given, str) else given
+    def _learn(self, name: str, rule: FieldRow) -> None:
         row = self._type.attribute(rule.attribute)
         if row is None:
             reason = f"{name}: {self._type.name} has no {rule.attribute}"
             raise Broken("mapping.bad", file=self._gateway, reason=reason)
         scale, shift = conversion(rule.unit, row.unit) if rule.unit and row.unit else (1.0, 0.0)
-        return _Field(row, rule, rule.factor * scale, rule.offset * scale + shift)
+        self._rows[name] = row
+        convert = _converter(name, rule, rule.factor * scale, rule.offset * scale + shift)
+        if convert is not None:
+            self._convert[name] = convert

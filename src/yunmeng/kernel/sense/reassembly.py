@@ -1,6 +1,5 @@
 """Messages that come in parts."""
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
@@ -11,18 +10,23 @@ from yunmeng.kernel.base import BadInput
 class _Whole:
     total: int
     began: int
+    heard: int
     size: int = 0
     parts: dict[int, bytes] = field(default_factory=dict[int, bytes])
 
 
 class Reassembly:
-    """Joins parts 1..total under a key; bounded in bytes, in messages and in time."""
+    """Joins parts 1..total under a key; bounded in time, and in messages and bytes all together.
+
+    Beyond the bounds the message that began first is given up.
+    """
 
     def __init__(self, most_bytes: int = 4 << 20, most_messages: int = 16, patience_s: float = 300.0) -> None:
         self._most_bytes = most_bytes
         self._most_messages = most_messages
         self._patience_us = int(patience_s * 1e6)
-        self._open: OrderedDict[Hashable, _Whole] = OrderedDict()
+        self._size = 0
+        self._open: dict[Hashable, _Whole] = {}
 
     def add(self, key: Hashable, number: int, total: int, part: bytes, at: int) -> bytes | None:
         """Takes one part; returns the whole when it was the last that was missing.
@@ -34,17 +38,20 @@ class Reassembly:
             raise BadInput("frame.part", number=number, total=total)
         whole = self._open.get(key)
         if whole is None or whole.total != total:
-            whole = self._open[key] = _Whole(total, at)
-            while len(self._open) > self._most_messages:
-                self._open.popitem(last=False)
-        whole.size += len(part) - len(whole.parts.get(number, b""))
+            self._drop(key)
+            whole = self._open[key] = _Whole(total, at, at)
+        grown = len(part) - len(whole.parts.get(number, b""))
+        whole.size += grown
+        self._size += grown
         whole.parts[number] = part
+        whole.heard = at
         if whole.size > self._most_bytes:
-            del self._open[key]
+            self._drop(key)
             raise BadInput("frame.part", number=number, total=total)
+        self._make_room(key)
         if len(whole.parts) < total:
             return None
-        del self._open[key]
+        self._drop(key)
         return b"".join(whole.parts[place] for place in range(1, total + 1))
 
     def missing(self, key: Hashable) -> tuple[int, ...]:
@@ -52,9 +59,21 @@ class Reassembly:
         whole = self._open.get(key)
         return () if whole is None else tuple(n for n in range(1, whole.total + 1) if n not in whole.parts)
 
+    def stalled(self, at: int, for_s: float) -> list[Hashable]:
+        """Returns the keys of which no part has come for so long."""
+        return [key for key, whole in self._open.items() if at - whole.heard > for_s * 1e6]
+
     def expire(self, at: int) -> list[Hashable]:
         """Forgets what began too long ago; returns the keys."""
         late = [key for key, whole in self._open.items() if at - whole.began > self._patience_us]
         for key in late:
-            del self._open[key]
+            self._drop(key)
         return late
+
+    def _make_room(self, newest: Hashable) -> None:
+        while len(self._open) > self._most_messages or self._size > self._most_bytes:
+            self._drop(next(key for key in self._open if key != newest))
+
+    def _drop(self, key: Hashable) -> None:
+        if whole := self._open.pop(key, None):
+            self._size -= whole.size

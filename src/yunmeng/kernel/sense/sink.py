@@ -49,10 +49,10 @@ class Sink:
         self._objects = objects
         self._principal = Principal(f"urn:yunmeng:gateway:{gateway}", kind="service", roles=("service",))
         self._packers: dict[str, Packer] = {}
-        self._places: dict[str, Locate] = {}
+        self._newest: dict[str, Locate | Mapping[str, Any]] = {}
         self._bodies = Batcher(self._write, _LINGER_S)
         self._refused = Batcher(self._quarantine, _LINGER_S)
-        self._located = Batcher(self._place, 1.0)
+        self._noted = Batcher(self._write_newest, 1.0)
 
     @property
     def full(self) -> bool:
@@ -77,11 +77,18 @@ class Sink:
 
     def locate(self, place: Locate) -> None:
         """Takes where a thing is; the newest place of each thing is written about once a second."""
-        if not self._places:
-            self._located.put(None)
-        known = self._places.get(place.entity)
-        if known is None or known.observed_at <= place.observed_at:
-            self._places[place.entity] = place
+        known = self._newest.get(place.entity)
+        if not isinstance(known, Locate) or known.observed_at <= place.observed_at:
+            self._note(place.entity, place)
+
+    def note(self, body: Mapping[str, Any]) -> None:
+        """Takes what is so now, such as whether a device is online; the newest is written as places are."""
+        self._note(str(body["id"]), body)
+
+    def _note(self, id: str, news: Locate | Mapping[str, Any]) -> None:
+        if not self._newest:
+            self._noted.put(None)
+        self._newest[id] = news
 
     def refuse(self, frame: bytes, reason: YunmengError, peer: str) -> "asyncio.Future[None]":
         """Puts a frame into quarantine, with its reason and where it came from."""
@@ -107,7 +114,7 @@ class Sink:
     async def flush(self) -> None:
         """Returns when everything taken so far is on disk. Raises why some of it is not."""
         await asyncio.gather(*(packer.flush() for packer in self._packers.values()))
-        await asyncio.gather(self._bodies.flush(), self._refused.flush(), self._located.flush())
+        await asyncio.gather(self._bodies.flush(), self._refused.flush(), self._noted.flush())
 
     def _packer(self, tenant: str) -> Packer:
         packer = self._packers.get(tenant)
@@ -129,10 +136,10 @@ class Sink:
             if outcome.done == "refused"
         }
 
-    async def _place(self, _: list[None]) -> dict[int, YunmengError]:
-        places, self._places = list(self._places.values()), {}
+    async def _write_newest(self, _: list[None]) -> dict[int, YunmengError]:
+        newest, self._newest = list(self._newest.values()), {}
         operations: list[Operation] = [
-            Upsert(expand_entity(_body(p), self._context), "update") for p in places
+            Upsert(expand_entity(_body(news), self._context), "update") for news in newest
         ]
         for start in range(0, len(operations), _PACK):
             for error in (await self._write(operations[start : start + _PACK])).values():
@@ -154,14 +161,16 @@ class Sink:
         )
 
 
-def _body(place: Locate) -> dict[str, object]:
+def _body(news: Locate | Mapping[str, Any]) -> dict[str, object]:
+    if not isinstance(news, Locate):
+        return dict(news)
     return {
-        "id": place.entity,
-        "type": place.type,
-        "division": place.division,
+        "id": news.entity,
+        "type": news.type,
+        "division": news.division,
         "location": {
             "type": "GeoProperty",
-            "value": {"type": "Point", "coordinates": [place.longitude, place.latitude]},
-            "observedAt": format_us(place.observed_at),
+            "value": {"type": "Point", "coordinates": [news.longitude, news.latitude]},
+            "observedAt": format_us(news.observed_at),
         },
     }

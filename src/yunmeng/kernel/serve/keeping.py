@@ -18,7 +18,7 @@ from yunmeng.kernel.keeper import (
     prepared,
 )
 from yunmeng.kernel.link import Bus
-from yunmeng.kernel.model import Operation, Outcome
+from yunmeng.kernel.model import Document, Operation, Outcome
 from yunmeng.kernel.serve.desk import desk
 from yunmeng.kernel.serve.lane import LARGEST_MESSAGE, PATIENCE_S
 from yunmeng.kernel.serve.refusals import refusal
@@ -58,6 +58,18 @@ async def keep_records(
     """Stores and drops records (kind, tenant, id) in one transaction of the keeper."""
     request = RecordsRequest(tuple(puts), tuple(drops))
     await bus.request(RECORDS, _encoder.encode(request), principal, timeout_s=PATIENCE_S)
+
+
+async def keep_copies(
+    call: Call, tenant: str, documents: Sequence[Document] = (), drops: Sequence[str] = ()
+) -> None:
+    """Has the keeper store documents as they are, and drop ids, under a tenant's name that nobody can give.
+
+    Nobody is told of it, and it has no history.
+    """
+    request = RecordsRequest(heads=tuple(documents), drop_heads=tuple(drops), heads_tenant=tenant)
+    data = _encoder.encode(request)
+    await call.services.bus.request(RECORDS, data, call.principal, timeout_s=PATIENCE_S)
 
 
 async def purge_history(call: Call, request: PurgeHistoryRequest) -> None:

@@ -11,6 +11,8 @@ from yunmeng.kernel.serve.ngsild import (
     entity_maps,
     purging,
     querying,
+    snapshot_routes,
+    snapshots,
     source_identity,
     subscriptions,
     temporal,
@@ -27,6 +29,7 @@ _TEMPORAL = f"{_ROOT}/temporal/entities"
 _TEMPORAL_ATTRIBUTE = f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}"
 _TEMPORAL_INSTANCE = f"{_TEMPORAL_ATTRIBUTE}/{{instance}}"
 _ENTITY_MAP = f"{entity_maps.PATH}/{{id}}"
+_SNAPSHOT = f"{snapshots.PATH}/{{id}}"
 _SUBSCRIPTION = f"{_ROOT}/subscriptions/{{id}}"
 
 _ROUTES = (
@@ -52,6 +55,12 @@ _ROUTES = (
     Route("GET", _ENTITY_MAP, "entity.read", entity_maps.retrieve),
     Route("PATCH", _ENTITY_MAP, "entity.read", entity_maps.update),
     Route("DELETE", _ENTITY_MAP, "entity.read", entity_maps.delete),
+    Route("POST", snapshots.PATH, "entity.write", snapshot_routes.create),
+    Route("DELETE", snapshots.PATH, "entity.delete", snapshot_routes.purge),
+    Route("GET", _SNAPSHOT, "entity.read", snapshot_routes.retrieve),
+    Route("PATCH", _SNAPSHOT, "entity.write", snapshot_routes.update),
+    Route("DELETE", _SNAPSHOT, "entity.delete", snapshot_routes.delete),
+    Route("POST", f"{_SNAPSHOT}/clone", "entity.write", snapshot_routes.clone),
     Route("GET", f"{_ROOT}/info/sourceIdentity", "entity.read", source_identity.identity),
     Route("GET", f"{_ROOT}/types", "entity.read", discovery.types),
     Route("GET", f"{_ROOT}/types/{{type}}", "entity.read", discovery.type_),

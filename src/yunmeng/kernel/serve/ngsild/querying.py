@@ -118,7 +118,7 @@ def read_query(call: Call, parameters: Parameters, context: Context, wanted: Pag
     What it asks of linked entities is still to be resolved by :func:`linked`.
 
     Raises:
-        BadInput: ``query.selector``, ``query.value``, and those of the parsers.
+        BadInput: ``query.selector``, ``query.value``, ``query.everywhere``, and those of the parsers.
         Forbidden: ``attribute.graded`` when it asks about values that the principal may not see.
     """
     if not any(parameters.get(name) for name in _SELECTORS) and not flag(parameters, "local"):
@@ -126,6 +126,8 @@ def read_query(call: Call, parameters: Parameters, context: Context, wanted: Pag
     if csf := parameters.get("csf"):
         parse_q(csf, context)
     types = parameters.get("type")
+    if types == "*" and parameters.get("local") == "false":
+        raise BadInput("query.everywhere")
     asked = EntityQuery(
         reach=call.reach,
         ids=urns(parameters.get("id")),

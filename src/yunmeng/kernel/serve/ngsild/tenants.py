@@ -30,7 +30,9 @@ async def absent(call: Call, id_: str) -> YunmengError:
 
 
 async def tenant_exists(call: Call) -> bool:
-    """Tells whether the tenant of the call holds any entity or subscription."""
+    """Tells whether the tenant of the call holds any entity or subscription; a snapshot is there anyway."""
+    if not _NAME.fullmatch(call.tenant):
+        return True
     if await call.services.state.types(Reach(call.tenant)):
         return True
     return bool(await call.services.state.records("subscription", call.tenant))

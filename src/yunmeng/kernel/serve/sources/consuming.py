@@ -35,7 +35,9 @@ def distributed_read(handler: RouteHandler, *, ordered: bool = False) -> RouteHa
     @wraps(handler)
     async def read(call: Call) -> Response:
         registrations = await sources_of(call).registry.active(call.tenant)
-        if not registrations or flag(parameters_of(call.request), "local"):
+        parameters = parameters_of(call.request)
+        # all types are asked of this node alone (Table 6.4.3.2-1)
+        if not registrations or flag(parameters, "local") or parameters.get("type") == "*":
             return await handler(call)
         return await _read(call, handler, registrations, ordered=ordered)
 
@@ -61,7 +63,9 @@ def distributed_evolution(handler: RouteHandler) -> RouteHandler:
     @wraps(handler)
     async def read(call: Call) -> Response:
         registrations = concerned(await sources_of(call).registry.active(call.tenant))
-        if not registrations or flag(parameters_of(call.request), "local"):
+        parameters = parameters_of(call.request)
+        # all types are asked of this node alone (Table 6.4.3.2-1)
+        if not registrations or flag(parameters, "local") or parameters.get("type") == "*":
             return await handler(call)
         parameters, context = await _asked(call)
         sight = sight_of(call, _asking(parameters, context))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from yunmeng.kernel.serve.ngsild import NGSI_LD_ROUTES as LOCAL_ROUTES
+from yunmeng.kernel.serve.ngsild.snapshot_scope import snapshotted
 from yunmeng.kernel.serve.routes import Route
 from yunmeng.kernel.serve.sources import endpoints, relaying, subscribing
 from yunmeng.kernel.serve.sources.batching import distributed_batch, distributed_purge
@@ -54,9 +55,17 @@ _EVOLUTIONS = frozenset(
         ("GET", f"{_ROOT}/temporal/entities"),
         ("GET", f"{_ROOT}/temporal/entities/{{id}}"),
         ("POST", f"{_ROOT}/temporal/entityOperations/query"),
+        ("GET", f"{_ROOT}/temporal/entityMaps"),
     )
 )
-_QUERY = frozenset((("GET", f"{_ROOT}/entities"), ("POST", f"{_ROOT}/entityOperations/query")))
+_QUERY = frozenset(
+    (
+        ("GET", f"{_ROOT}/entities"),
+        ("POST", f"{_ROOT}/entityOperations/query"),
+        ("GET", f"{_ROOT}/entityMaps"),
+        ("POST", f"{_ROOT}/snapshots"),
+    )
+)
 
 
 def distributed(route: Route) -> Route:
@@ -75,4 +84,7 @@ def distributed(route: Route) -> Route:
     return replace(route, handler=distributed_write(route.handler, share)) if share else route
 
 
-NGSI_LD_ROUTES: tuple[Route, ...] = (*map(distributed, LOCAL_ROUTES), *SOURCE_ROUTES)
+NGSI_LD_ROUTES: tuple[Route, ...] = (
+    *(snapshotted(distributed(route)) for route in LOCAL_ROUTES),
+    *SOURCE_ROUTES,
+)

@@ -202,6 +202,7 @@ async def test_the_id_of_a_selector_outranks_its_pattern(filled: httpx.AsyncClie
     ("query", "key"),
     [
         ("type=*&csf=))", "q.name"),
+        ("type=*&local=false", "query.everywhere"),
         ("type=*&geometryProperty=location", "query.geometry-property"),
         ("type=*&georel=near;maxDistance==0&geometry=Point&coordinates=[1,2]", "geo.distance"),
         (

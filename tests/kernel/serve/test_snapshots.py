@@ -1,0 +1,193 @@
+"""Snapshots (ETSI GS CIM 009 §5.16, §6.3.22): made of queries, asked instead of the live entities."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from yunmeng.kernel.serve.ngsild import snapshot_filling, snapshots
+
+ENTITIES = "/ngsi-ld/v1/entities"
+SNAPSHOTS = "/ngsi-ld/v1/snapshots"
+HEADER = "NGSILD-Snapshot"
+
+
+def urn(number: int) -> str:
+    return f"urn:ngsi-ld:Meter:{number}"
+
+
+def meter(number: int) -> dict[str, Any]:
+    return {"id": urn(number), "type": "Meter", "level": {"value": number}, "spare": {"value": "x"}}
+
+
+def asking(*queries: dict[str, Any], **members: Any) -> dict[str, Any]:
+    whole = [{"type": "Query", "entities": [{"type": "Meter"}], **query} for query in queries]
+    return {"type": "Snapshot", "snapshotQueries": whole, **members}
+
+
+@pytest.fixture
+async def filled(admin: httpx.AsyncClient) -> httpx.AsyncClient:
+    made = await admin.post("/ngsi-ld/v1/entityOperations/create", json=[meter(n) for n in range(5)])
+    assert made.status_code == 201, made.text
+    return admin
+
+
+async def make(client: httpx.AsyncClient, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+    """Makes a snapshot and returns what is said of it when it is full."""
+    made = await client.post(SNAPSHOTS, json=body, headers=headers)
+    assert made.status_code == 201, made.text
+    return (await client.get(made.headers["location"], headers=headers)).json()
+
+
+async def found(client: httpx.AsyncClient, snapshot: dict[str, Any], query: str = "type=Meter") -> list[str]:
+    answer = await client.get(f"{ENTITIES}?{query}", headers={HEADER: snapshot["id"]})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers[HEADER] == snapshot["id"]
+    return [row["id"] for row in answer.json()]
+
+
+async def test_a_snapshot_keeps_what_its_queries_found(filled: httpx.AsyncClient) -> None:
+    snapshot = await make(filled, asking({"q": "level>2"}))
+    assert snapshot["snapshotStatus"] == "success"
+    assert snapshot["snapshotQueriesDetails"] == [{"resultStatus": "success"}]
+    assert snapshot["snapshotPriority"] == 5
+    assert snapshot["createdAt"] <= snapshot["lastUsedAt"] < snapshot["expiresAt"]
+    assert await found(filled, snapshot) == [urn(3), urn(4)]
+
+    await filled.patch(f"{ENTITIES}/{urn(3)}/attrs", json={"level": {"value": 99}})
+    await filled.delete(f"{ENTITIES}/{urn(4)}")
+    frozen = await filled.get(f"{ENTITIES}/{urn(3)}?options=keyValues", headers={HEADER: snapshot["id"]})
+    assert frozen.json()["level"] == 3
+    assert await found(filled, snapshot, "type=Meter&q=level==4") == [urn(4)]
+    types = await filled.get("/ngsi-ld/v1/types", headers={HEADER: snapshot["id"]})
+    assert types.json()["typeList"] == ["Meter"]
+    assert await found(filled, snapshot, "type=Meter&q=level>50") == []
+
+
+async def test_results_are_told_query_by_query(filled: httpx.AsyncClient) -> None:
+    """§5.16.1.4: success, partial, empty."""
+    none = {"entities": [{"type": "Absent"}]}
+    partial = await make(filled, asking({}, none))
+    assert partial["snapshotStatus"] == "partial"
+    assert [row["resultStatus"] for row in partial["snapshotQueriesDetails"]] == ["success", "empty"]
+    assert (await make(filled, asking(none)))["snapshotStatus"] == "empty"
+
+
+async def test_a_query_that_fails_says_why(
+    filled: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_filling, "ENTITIES_MOST", 4)
+    failed = await make(filled, asking({}, {"q": "level<2"}))
+    assert failed["snapshotStatus"] == "partial"
+    assert failed["snapshotQueriesDetails"][0]["problemDetails"]["key"] == "snapshot.too-many"
+    assert await found(filled, failed) == [urn(0), urn(1)]
+
+
+async def test_queries_add_up_and_choose_members(filled: httpx.AsyncClient) -> None:
+    snapshot = await make(filled, asking({"q": "level<1", "pick": ["id", "level"]}, {"q": "level==4"}))
+    headers = {HEADER: snapshot["id"]}
+    rows = (await filled.get(f"{ENTITIES}?type=Meter&options=keyValues", headers=headers)).json()
+    assert rows[0] == {"id": urn(0), "type": "Meter", "level": 0}
+    assert set(rows[1]) == {"id", "type", "level", "spare"}
+
+
+async def test_a_clone_outlives_its_original(filled: httpx.AsyncClient) -> None:
+    original = await make(filled, asking({"q": "level<2"}))
+    clone = await make_clone(filled, original, {"type": "Snapshot", "snapshotPriority": 9})
+    assert (clone["snapshotStatus"], clone["snapshotPriority"]) == ("success", 9)
+    assert clone["id"] != original["id"]
+    assert (await filled.delete(f"{SNAPSHOTS}/{original['id']}")).status_code == 204
+    assert (await filled.get(f"{SNAPSHOTS}/{original['id']}")).status_code == 404
+    assert await found(filled, clone) == [urn(0), urn(1)]
+
+
+async def make_clone(
+    client: httpx.AsyncClient, original: dict[str, Any], body: dict[str, Any]
+) -> dict[str, Any]:
+    made = await client.post(f"{SNAPSHOTS}/{original['id']}/clone", json=body)
+    assert made.status_code == 201, made.text
+    return (await client.get(made.headers["location"])).json()
+
+
+async def test_priority_and_lifetime_can_be_changed(filled: httpx.AsyncClient) -> None:
+    snapshot = await make(filled, asking({}, snapshotLifetime="PT10M"))
+    address = f"{SNAPSHOTS}/{snapshot['id']}"
+    changed = await filled.patch(address, json={"snapshotPriority": 2, "snapshotLifetime": "PT30M"})
+    assert changed.status_code == 200
+    assert changed.json()["snapshotPriority"] == 2
+    assert changed.json()["expiresAt"] > snapshot["expiresAt"]
+    ended = await filled.patch(address, json={"snapshotLifetime": "PT0S"})
+    assert ended.status_code == 200
+    assert (await filled.get(address)).json()["key"] == "snapshot.absent"
+
+
+async def test_a_purge_goes_by_the_snapshots_own_members(filled: httpx.AsyncClient) -> None:
+    low = await make(filled, asking({}, snapshotPriority=2))
+    high = await make(filled, asking({}, snapshotPriority=7))
+    refused = await filled.delete(f"{SNAPSHOTS}?q=level>1")
+    assert (refused.status_code, refused.json()["key"]) == (400, "snapshot.purge")
+    assert (await filled.delete(SNAPSHOTS)).status_code == 400
+    assert (
+        await filled.delete(f"{SNAPSHOTS}?q=snapshotPriority<5;createdAt>2020-01-01T00:00:00Z")
+    ).status_code == 204
+    states = [(await filled.get(f"{SNAPSHOTS}/{one['id']}")).status_code for one in (low, high)]
+    assert states == [404, 200]
+
+
+async def test_the_least_important_makes_room(
+    filled: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "SNAPSHOTS_MOST", 2)
+    made = [await make(filled, asking({}, snapshotPriority=priority)) for priority in (5, 3, 4)]
+    states = [(await filled.get(f"{SNAPSHOTS}/{one['id']}")).status_code for one in made]
+    assert states == [200, 404, 200]
+
+
+async def test_tenants_have_their_own(filled: httpx.AsyncClient) -> None:
+    there = {"NGSILD-Tenant": "there"}
+    await filled.post(ENTITIES, json=meter(8), headers=there)
+    snapshot = await make(filled, asking({}), **there)
+    assert (await filled.get(f"{SNAPSHOTS}/{snapshot['id']}")).status_code == 404
+    both = {**there, HEADER: snapshot["id"]}
+    rows = await filled.get(f"{ENTITIES}?type=Meter", headers=both)
+    assert [row["id"] for row in rows.json()] == [urn(8)]
+    assert rows.headers["ngsild-tenant"] == "there"
+    empty = await filled.get(f"{ENTITIES}?type=Absent", headers=both)
+    assert (empty.status_code, empty.json()) == (200, [])
+    hidden = {"NGSILD-Tenant": "there~snapshot-1"}
+    assert (await filled.get(f"{ENTITIES}?type=Meter", headers=hidden)).json()["key"] == "tenant.bad"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "key"),
+    [
+        ({"type": "Snapshot"}, 400, "snapshot.queries"),
+        ({"type": "Snapshot", "snapshotQueries": []}, 400, "snapshot.queries"),
+        ({"type": "Query", "snapshotQueries": []}, 400, "snapshot.type"),
+        (
+            asking({"temporalQ": {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z"}}),
+            400,
+            "query.temporal",
+        ),
+        (asking({"q": "level>"}), 400, "q.value"),
+        (asking({"type": "Other"}), 400, "query.type"),
+        (asking({}, snapshotPriority=0), 400, "snapshot.priority"),
+        (asking({}, snapshotLifetime="soon"), 400, "query.duration"),
+        (asking({}, snapshotStatus="success"), 400, "snapshot.read-only"),
+        (asking({}, snapshotTemporalQueries=[]), 422, "snapshot.member"),
+    ],
+)
+async def test_what_makes_no_snapshot(filled: httpx.AsyncClient, body: Any, status: int, key: str) -> None:
+    refused = await filled.post(SNAPSHOTS, json=body)
+    assert (refused.status_code, refused.json()["key"]) == (status, key)
+
+
+async def test_an_unknown_snapshot_and_what_cannot_be_done_in_one(filled: httpx.AsyncClient) -> None:
+    absent = {HEADER: "urn:ngsi-ld:Snapshot:absent"}
+    assert (await filled.get(f"{ENTITIES}?type=Meter", headers=absent)).status_code == 404
+    snapshot = await make(filled, asking({}))
+    inside = {HEADER: snapshot["id"]}
+    written = await filled.post(ENTITIES, json=meter(9), headers=inside)
+    assert (written.status_code, written.json()["key"]) == (422, "snapshot.entities-only")
+    fixed = await filled.patch(f"{SNAPSHOTS}/{snapshot['id']}", json={"snapshotQueries": []})
+    assert (fixed.status_code, fixed.json()["key"]) == (400, "snapshot.read-only")

@@ -30,9 +30,11 @@ async def keeper(settings: Settings, stop: asyncio.Event) -> None:
     from yunmeng.kernel.keeper import Keeper
     from yunmeng.kernel.store import open_state_writer
     from yunmeng.node.auditor import Auditor
-    from yunmeng.node.parts import connected
+    from yunmeng.node.indexes import wished_indexes
+    from yunmeng.node.parts import connected, type_library
 
     writer = await open_state_writer(settings)
+    await writer.wish(wished_indexes(settings, type_library()))
     async with connected(settings, PATIENCE_S) as parts:
         keep = Keeper(parts.bus, writer, parts.history, settings)
         auditor = Auditor(parts.bus, parts.folder.path / "audit")

@@ -124,6 +124,18 @@ async def test_an_index_stays_right_through_changes(
     assert await ids(reader, conditions=compare(STATUS, "==", "s0")) == []
 
 
+async def test_an_index_is_there_before_the_first_question(store: StateWriter, reader: StateReader) -> None:
+    await keep(store, put(urn(1), {LEVEL: 1, STATUS: "s1"}))
+    await store.wish([LEVEL, "urn:x:not-stored-yet"])
+    await keep(store, put(urn(2), {LEVEL: 2, "urn:x:not-stored-yet": 5}))
+    await store.fill()  # type: ignore[attr-defined]
+    book = store._ledger.book  # type: ignore[attr-defined]
+    assert {book.uris[number] for number in book.indexed} == {LEVEL, "urn:x:not-stored-yet"}
+    await keep(store, put(urn(3), {LEVEL: 3}))
+    assert await ids(reader, conditions=compare(LEVEL, ">", 1)) == ["2", "3"]
+    assert await ids(reader, conditions=compare("urn:x:not-stored-yet", "==", 5)) == ["2"]
+
+
 SQUARE = {"type": "Polygon", "coordinates": [[[114, 30], [115, 30], [115, 31], [114, 31], [114, 30]]]}
 
 

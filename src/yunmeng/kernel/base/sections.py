@@ -64,11 +64,12 @@ class BusSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """The current state 存."""
+    """The current state 存; ``indexed`` names attributes that are indexed from the start, by commas."""
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
     url: str = ""
     password: Secret = _NONE
+    indexed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """All entity types of a node, and what is made of them: context, schemas, labels, reference."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +40,12 @@ class TypeLibrary:
     def terms(self) -> Mapping[str, AttributeRow]:
         """The attributes by name that entities of every type may have."""
         return self._terms
+
+    @property
+    def indexed(self) -> frozenset[str]:
+        """The URIs of the attributes whose values are to be indexed."""
+        tables = (type_.attributes for type_ in self._types.values())
+        return frozenset(row.uri for row in chain(self._terms.values(), *tables) if row.indexed)
 
     def type(self, name: str) -> EntityType:
         """Returns the type of this name or URI. Raises ``NotFound("types.unknown")``."""

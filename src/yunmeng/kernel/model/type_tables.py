@@ -22,6 +22,7 @@ A table file holds types, and terms that entities of every type may have::
     en = "Water level"            # required
     grade = 1                     # classification grade, 1 public to 4 core (GB/T 43697-2024)
     telemetry = true              # comes as observations, not as writes
+    indexed = true                # questions ask for its values: they are indexed from the start of the node
     required = true               # an entity without it is not whole
     standard = "https://..."      # where the attribute is defined
     uri = "https://..."           # else the core context's, else https://w3id.org/yunmeng/<name>
@@ -75,6 +76,7 @@ class AttributeRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: str = ""
     grade: int = 1
     telemetry: bool = False
+    indexed: bool = False
     required: bool = False
     standard: str = ""
     uri: str = ""

@@ -181,6 +181,13 @@ class StateWriter(StateReader, Protocol):
         """
         ...
 
+    async def wish(self, attributes: Iterable[str]) -> None:
+        """Has the values of these attributes (URIs) indexed from now on, as if a question had asked for them.
+
+        What is stored already is indexed step by step, beside the commits.
+        """
+        ...
+
     async def outbox(self, most: int) -> Sequence[OutboxItem]:
         """Returns the oldest items not dropped yet."""
         ...

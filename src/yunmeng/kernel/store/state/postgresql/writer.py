@@ -77,6 +77,11 @@ class PostgresqlWriter(PostgresqlReader):
             rows = await fetch(connection, "SELECT reached FROM positions WHERE stream = ?", (stream,))
         return rows[0][0] if rows else 0
 
+    async def wish(self, attributes: Iterable[str]) -> None:
+        """Has the values of these attributes (URIs) indexed from now on."""
+        uris = tuple(attributes)
+        await self._write(lambda tables: self._wish_for(tables, uris))
+
     async def fill(self) -> None:
         """Finishes the indexes that readers have wished for, which otherwise grow in the background."""
         while await self._write(self._fill):
@@ -241,8 +246,16 @@ class PostgresqlWriter(PostgresqlReader):
         wished = {row[0] for row in await tables.all("SELECT attribute FROM wanted")}
         if not wished:
             return
-        fresh = {n for n in wished if n in self._ledger.book.uris} - self._ledger.book.indexed - self._filling
         await tables.all("DELETE FROM wanted WHERE attribute = ANY(?::bigint[])", sorted(wished))
+        await self._begin(tables, {n for n in wished if n in self._ledger.book.uris})
+
+    async def _wish_for(self, tables: Tables, uris: Sequence[str]) -> None:
+        numbers = {self._ledger.name(uri) for uri in uris}
+        await tables.save(self._ledger)
+        await self._begin(tables, numbers)
+
+    async def _begin(self, tables: Tables, wished: set[int]) -> None:
+        fresh = wished - self._ledger.book.indexed - self._filling
         if fresh:
             self._filling |= fresh
             self._ledger.refresh_indexed(fresh)

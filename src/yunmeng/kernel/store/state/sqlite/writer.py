@@ -103,6 +103,11 @@ class SqliteWriter(SqliteReader):
             rows = self._session.all("SELECT reached FROM positions WHERE stream = ?", (stream,))
         return rows[0][0] if rows else 0
 
+    async def wish(self, attributes: Iterable[str]) -> None:
+        """Has the values of these attributes (URIs) indexed from now on."""
+        uris = tuple(attributes)
+        await self._write(lambda: self._wish_for(uris))
+
     async def fill(self) -> None:
         """Finishes the indexes that readers have wished for, which otherwise grow in the background."""
         while await self._write(self._fill):
@@ -232,7 +237,15 @@ class SqliteWriter(SqliteReader):
         if not self._wanted.is_dir():
             return
         wished = {int(file.name) for file in self._wanted.iterdir() if file.name.isdecimal()}
-        fresh = {n for n in wished if n in self._ledger.book.uris} - self._ledger.book.indexed - self._filling
+        self._begin({n for n in wished if n in self._ledger.book.uris})
+
+    def _wish_for(self, uris: Sequence[str]) -> None:
+        numbers = {self._ledger.name(uri) for uri in uris}
+        self._tables.save(self._ledger)
+        self._begin(numbers)
+
+    def _begin(self, wished: set[int]) -> None:
+        fresh = wished - self._ledger.book.indexed - self._filling
         if fresh:
             self._filling |= fresh
             self._ledger.refresh_indexed(fresh)

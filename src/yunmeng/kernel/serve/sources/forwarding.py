@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-import httpx
 import msgspec
 
 from yunmeng.kernel.model import CORE_CONTEXT, Context, context_link
+from yunmeng.kernel.serve.http_client import HttpClient
+from yunmeng.kernel.serve.http_connection import HttpTrouble, TooLong
 from yunmeng.kernel.serve.ngsild.negotiation import link_header
 from yunmeng.kernel.serve.replies import JSON, LD_JSON
 from yunmeng.kernel.serve.sources.registration import Registration
@@ -18,7 +19,6 @@ from yunmeng.kernel.serve.sources.registration import Registration
 ROOT = "/ngsi-ld/v1"
 MOST_BYTES = 16 << 20
 
-_LONGEST_S = 60.0
 _FROM_REQUEST = "urn:ngsi-ld:request"
 
 Trouble = Literal["", "timeout", "unreachable", "loop", "large", "cooldown"]
@@ -87,7 +87,7 @@ class Forwarder:
     """Sends requests to sources, side by side, none longer than its registration allows."""
 
     def __init__(self) -> None:
-        self._client: httpx.AsyncClient | None = None
+        self._client = HttpClient()
         self._resting: dict[str, float] = {}
 
     async def send_all(self, forwards: Sequence[Forward], origin: Origin) -> list[Answer]:
@@ -108,9 +108,7 @@ class Forwarder:
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        self._client.close()
 
     async def _within(self, forward: Forward, origin: Origin) -> Answer:
         try:
@@ -118,27 +116,19 @@ class Forwarder:
                 return await self._ask(forward, origin)
         except TimeoutError:
             return Answer(forward, 0, trouble="timeout")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+        except TooLong:
+            return Answer(forward, 0, trouble="large")
+        except HttpTrouble:
             return Answer(forward, 0, trouble="unreachable")
 
     async def _ask(self, forward: Forward, origin: Origin) -> Answer:
-        if self._client is None:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
-            self._client = httpx.AsyncClient(
-                limits=limits, timeout=_LONGEST_S, follow_redirects=False, trust_env=False
-            )
         url = forward.registration.endpoint + ROOT + forward.path
         if forward.parameters:
             url = f"{url}?{urlencode(forward.parameters, quote_via=quote, safe=':,;/@')}"
         content, headers = _content(forward)
         headers.update(_headers(forward, origin))
-        async with self._client.stream(forward.method, url, content=content, headers=headers) as answer:
-            body = bytearray()
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    return Answer(forward, 0, trouble="large")
-            return Answer(forward, answer.status_code, bytes(body), answer.headers)
+        answer = await self._client.ask(forward.method, url, headers, content, MOST_BYTES)
+        return Answer(forward, answer.status, answer.body, answer.headers)
 
 
 def forward_context(registration: Registration, context: Context) -> Context | None:

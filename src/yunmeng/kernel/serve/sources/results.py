@@ -102,17 +102,17 @@ def told(value: object) -> Problem:
     return cast("Problem", value) if isinstance(value, dict) else {}
 
 
-def _alike(results: Sequence[Result]) -> Problem | None:
-    """Returns what went wrong when it went wrong everywhere, and everywhere alike."""
+def _whole_problem(results: Sequence[Result]) -> Problem | None:
+    """Returns what went wrong with the only part, or that nobody has what is written."""
     first = results[0]
-    if first.problem is None or any(one.problem is None or one.status != first.status for one in results):
+    if len(results) > 1 and any(one.status != 404 for one in results):
         return None
     return first.problem
 
 
 def entity_answer(id_: str, results: Sequence[Result], success: Response) -> Response:
     """Answers for a whole entity: 207 with a BatchOperationResult when parts went differently (§5.2.16)."""
-    if (problem := _alike(results)) is not None:
+    if (problem := _whole_problem(results)) is not None:
         return json_reply(problem, results[0].status)
     errors = [error for one in results for error in entity_errors(id_, one)]
     if not errors:
@@ -138,7 +138,7 @@ def attributes_answer(
     call: Call, context: Context, asked: frozenset[str], results: Sequence[Result]
 ) -> Response:
     """Answers for attributes: 207 with an UpdateResult when parts went differently (§5.2.18)."""
-    if (problem := _alike(results)) is not None:
+    if (problem := _whole_problem(results)) is not None:
         return json_reply(problem, results[0].status)
     bad = [row for one in results for row in _not_updated(call, context, asked, one)]
     if not bad:

@@ -1,0 +1,133 @@
+"""A lean HTTP/1.1 client for many short requests to few servers, whose connections are kept.
+
+No redirects, no cookies, no proxies, no compression: what a broker says to another, and nothing else.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from yunmeng.kernel.serve.http_connection import HttpAnswer, HttpConnection, HttpTrouble, LeftIdle
+
+_IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
+_MOST_IDLE = 32
+_IDLE_S = 30.0
+
+Place = tuple[str, str, int]
+
+
+class HttpClient:
+    """Sends requests side by side; a connection serves one at a time."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Place, list[tuple[float, HttpConnection]]] = {}
+        self._secure: ssl.SSLContext | None = None
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        most: int = 16 << 20,
+    ) -> HttpAnswer:
+        """Returns the answer; ``most`` is the largest body taken, in bytes.
+
+        The caller sets the time limit (:func:`asyncio.timeout`).
+
+        Raises:
+            HttpTrouble: when there is no answer, ``TooLong`` when it is too large.
+        """
+        place, host, target = _parts(url)
+        request = _request(method, target, host, headers, content)
+        bodiless = method == "HEAD"
+        while (kept := self._take(place)) is not None:
+            try:
+                return await self._asked(kept, place, request, most, bodiless=bodiless)
+            except LeftIdle:
+                # it may have been carried out: only what may be repeated is (RFC 9110 §9.2.2)
+                if method not in _IDEMPOTENT:
+                    raise
+        return await self._asked(await self._connect(place), place, request, most, bodiless=bodiless)
+
+    def close(self) -> None:
+        """Closes the connections that are kept."""
+        for kept in self._idle.values():
+            for _, connection in tuple(kept):
+                connection.close()
+        self._idle.clear()
+
+    async def _asked(
+        self, connection: HttpConnection, place: Place, request: bytes, most: int, *, bodiless: bool
+    ) -> HttpAnswer:
+        answer = await connection.ask(request, most, bodiless=bodiless)
+        kept = self._idle.setdefault(place, [])
+        if connection.kept and len(kept) < _MOST_IDLE:
+            kept.append((asyncio.get_running_loop().time(), connection))
+        else:
+            connection.close()
+        return answer
+
+    def _take(self, place: Place) -> HttpConnection | None:
+        """Takes the connection that was used last; those that have waited long are closed."""
+        kept = self._idle.get(place)
+        oldest = asyncio.get_running_loop().time() - _IDLE_S
+        while kept and kept[0][0] < oldest:
+            kept.pop(0)[1].close()
+        return kept.pop()[1] if kept else None
+
+    async def _connect(self, place: Place) -> HttpConnection:
+        scheme, host, port = place
+
+        def lost(connection: HttpConnection) -> None:
+            self._forget(place, connection)
+
+        loop = asyncio.get_running_loop()
+        try:
+            _, made = await loop.create_connection(
+                lambda: HttpConnection(lost), host, port, ssl=self._security() if scheme == "https" else None
+            )
+        except (OSError, ValueError) as cause:
+            raise HttpTrouble(str(cause)) from cause
+        return made
+
+    def _forget(self, place: Place, connection: HttpConnection) -> None:
+        kept = self._idle.get(place, [])
+        kept[:] = [one for one in kept if one[1] is not connection]
+
+    def _security(self) -> ssl.SSLContext:
+        if self._secure is None:
+            self._secure = ssl.create_default_context()
+        return self._secure
+
+
+@lru_cache(maxsize=4096)
+def _parts(url: str) -> tuple[Place, str, str]:
+    """Returns where to connect, the Host header and the target of the request."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as cause:
+        raise HttpTrouble(str(cause)) from cause
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise HttpTrouble("not an address")
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    host = parts.netloc.rpartition("@")[2]
+    if not (target + host).isascii() or any(sign in target + host for sign in " \r\n\t"):
+        raise HttpTrouble("not an address")
+    return (parts.scheme, parts.hostname, port), host, target
+
+
+def _request(method: str, target: str, host: str, headers: Mapping[str, str], content: bytes | None) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n"]
+    for name, value in headers.items():
+        if "\r" in value or "\n" in value:
+            raise HttpTrouble("not a header")
+        lines.append(f"{name}: {value}\r\n")
+    if content is None:
+        lines.append("\r\n")
+        return "".join(lines).encode("latin-1")
+    lines.append(f"Content-Length: {len(content)}\r\n\r\n")
+    return "".join(lines).encode("latin-1") + content

@@ -48,7 +48,7 @@ from yunmeng.kernel.model.expand_values import utc_text
 from yunmeng.kernel.model.geo import GeoMatcher, distance_m, geometries, matches_geo, parse_geo, to_shape
 from yunmeng.kernel.model.geometry import check_geometry
 from yunmeng.kernel.model.json_values import is_array, is_object
-from yunmeng.kernel.model.match import matches
+from yunmeng.kernel.model.match import matches, targets
 from yunmeng.kernel.model.observation import ObservationBatch, Quality, Series
 from yunmeng.kernel.model.operations import (
     Append,
@@ -187,6 +187,7 @@ __all__ = [
     "record_of",
     "scope_pattern",
     "sorting",
+    "targets",
     "to_shape",
     "utc_text",
 ]

@@ -1,4 +1,4 @@
-"""Delivery of notifications: a lane for each receiver, so that a slow or dead one never slows another.
+"""Delivery of notifications: a lane for each subscription, so that a slow or dead one never slows another.
 
 What a lane cannot deliver at once is parked: a durable record, dropped when it has arrived. So a message of
 the bus is done when all its notifications were delivered or parked, and a restart takes up what is parked.
@@ -8,29 +8,33 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from zlib import crc32
 
-import httpx
-
-from yunmeng.kernel.serve.watching import Endpoint
+from yunmeng.kernel.serve.couriers import Address, Couriers
 
 MOST_IN_LANE = 20_000
 RETRY_FOR_S = 24 * 3600.0
 
-_SHARDS = 8
+_CROWDED = 8_000
+_CROWDED_PAUSE_S = 0.02
 _SLOW = 256
+_SLOW_AFTER_S = 10.0
 _FIRST_PAUSE_S = 0.5
+_LEAST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 300.0
-_OK = range(200, 300)
 
 _log = logging.getLogger("yunmeng.notifier")
+
+Key = tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """One notification on its way; ``key`` is the id of its record once it is parked."""
+    """One notification on its way; ``key`` is the id of its record once it is parked.
+
+    ``over``: it has arrived or was given up.
+    """
 
     tenant: str
     subscription: str
@@ -40,37 +44,35 @@ class Post:
     key: str = ""
     attempts: int = 0
     parked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a post goes right now; None in its place means that the subscription is gone."""
-
-    endpoint: Endpoint
-    headers: Mapping[str, str]
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What lanes ask of and report to the notifier."""
+    """What lanes ask of and report to the notifier; no address means that the subscription is gone."""
 
     address: Callable[[Post], Address | None]
-    delivered: Callable[[Post], None]
-    failed: Callable[[Post, str], None]
+    tried: Callable[[Post, str], None]
     lost: Callable[[Post], None]
 
 
 @dataclass(slots=True)
 class Lane:
-    """Posts of one receiver in order; one is under way at a time."""
+    """Posts of one subscription in order; one is under way at a time."""
 
-    name: str
-    client: httpx.AsyncClient
+    couriers: Couriers
     reports: Reports
     queue: deque[Post] = field(default_factory=deque[Post])
     failing: bool = False
     _pause_s: float = _FIRST_PAUSE_S
+    _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _worker: "asyncio.Task[None] | None" = None
+
+    @property
+    def slow(self) -> bool:
+        """Whether the lane fails, or has fallen behind."""
+        late = len(self.queue) > _SLOW and self.queue[0].born < time.time() - _SLOW_AFTER_S
+        return self.failing or late
 
     def add(self, post: Post) -> None:
         """Queues a post; the oldest gives way when the lane is full."""
@@ -80,14 +82,13 @@ class Lane:
             del self.queue[1]
             self.reports.lost(oldest)
         self.queue.append(post)
+        self.hurry()
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
 
-    def to_park(self) -> list[Post]:
-        """Returns what should be made durable now: all of a failing lane, the tail of a slow one."""
-        if not self.failing and len(self.queue) <= _SLOW:
-            return []
-        return [post for post in self.queue if not post.parked]
+    def hurry(self) -> None:
+        """Ends a long pause: something has changed."""
+        self._hurry.set()
 
     async def stop(self) -> None:
         """Stops delivering."""
@@ -103,59 +104,60 @@ class Lane:
                 self.queue.popleft()
                 self.reports.lost(post)
                 continue
-            reason = await self._send(post, address)
+            reason = await self.couriers.send(address, post.body)
             if not reason:
                 self.queue.popleft()
                 self.failing, self._pause_s = False, _FIRST_PAUSE_S
-                self.reports.delivered(post)
+                self.reports.tried(post, "")
                 continue
-            await self._failed(post, reason)
+            await self._failed(post, address, reason)
 
-    async def _failed(self, post: Post, reason: str) -> None:
-        post.attempts += 1
+    async def _failed(self, post: Post, address: Address, reason: str) -> None:
         if not self.failing:
-            _log.warning("%s does not take notifications: %s", self.name, reason)
+            _log.warning("%s does not take notifications: %s", address.endpoint.server, reason)
         self.failing = True
-        self.reports.failed(post, reason)
-        await asyncio.sleep(self._pause_s)
+        self.reports.tried(post, reason)
+        post.attempts += 1
+        await self._rest(max(self._pause_s, address.endpoint.cooldown_s), address.endpoint.cooldown_s)
         self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
-    async def _send(self, post: Post, address: Address) -> str:
-        """Returns why it failed, nothing when it arrived."""
-        endpoint = address.endpoint
+    async def _rest(self, pause_s: float, cooldown_s: float) -> None:
+        """Waits; a new post or a changed subscription ends a long pause, not the cool-down."""
+        least = min(pause_s, max(_LEAST_PAUSE_S, cooldown_s))
+        await asyncio.sleep(least)
+        self._hurry.clear()
         try:
-            answer = await self.client.post(
-                endpoint.uri, content=post.body, headers=dict(address.headers), timeout=endpoint.timeout_s
-            )
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
-            return f"{type(failure).__name__}: {failure}"
-        return "" if answer.status_code in _OK else f"HTTP {answer.status_code}"
+            async with asyncio.timeout(pause_s - least):
+                await self._hurry.wait()
+        except TimeoutError:
+            return
 
 
 class Lanes:
-    """All lanes of a notifier; posts of one subscription stay in order."""
+    """All lanes of a notifier."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
-        self._lanes: dict[tuple[str, int], Lane] = {}
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
-        self._client = httpx.AsyncClient(limits=limits, follow_redirects=False, trust_env=False)
+        self._lanes: dict[Key, Lane] = {}
+        self._couriers = Couriers()
 
     def add(self, post: Post) -> None:
-        """Queues a post in the lane of its receiver."""
-        address = self._reports.address(post)
-        if address is None:
-            self._reports.lost(post)
-            return
-        key = (address.endpoint.server, crc32(post.subscription.encode()) % _SHARDS)
+        """Queues a post in the lane of its subscription."""
+        key = (post.tenant, post.subscription)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(address.endpoint.server, self._client, self._reports)
+            lane = self._lanes[key] = Lane(self._couriers, self._reports)
         lane.add(post)
 
+    def changed(self, tenant: str, subscription: str) -> None:
+        """Has a lane look at once whether its subscription still is what it was."""
+        lane = self._lanes.get((tenant, subscription))
+        if lane is not None:
+            lane.hurry()
+
     def to_park(self) -> list[Post]:
-        """Returns what must be made durable now."""
-        return [post for lane in self._lanes.values() for post in lane.to_park()]
+        """Returns what must be made durable now: all of a failing lane, and of one that has fallen behind."""
+        return [post for lane in self._lanes.values() if lane.slow for post in lane.queue if not post.parked]
 
     def everything(self) -> list[Post]:
         """Returns all that is not yet durable, before the end."""
@@ -166,46 +168,17 @@ class Lanes:
         """How many posts are queued."""
         return sum(len(lane.queue) for lane in self._lanes.values())
 
+    async def room(self) -> None:
+        """Waits while so much could be delivered soon that no more should be taken in."""
+        while sum(len(lane.queue) for lane in self._lanes.values() if not lane.slow) > _CROWDED:  # noqa: ASYNC110
+            await asyncio.sleep(_CROWDED_PAUSE_S)
+
+    async def tidy(self) -> None:
+        """Lets go of lanes with nothing to do and of connections that nobody uses."""
+        self._lanes = {key: lane for key, lane in self._lanes.items() if lane.queue}
+        await self._couriers.tidy()
+
     async def stop(self) -> None:
         """Stops all lanes and closes the connections."""
         await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
-        await self._client.aclose()
-
-
-@dataclass(slots=True)
-class Progress:
-    """Which positions of the stream are done, so that only a finished beginning is acknowledged."""
-
-    open: dict[int, int] = field(default_factory=dict[int, int])
-    last: int = 0
-
-    def begin(self, position: int) -> None:
-        """Opens a position; it holds one share for the reader itself."""
-        self.open[position] = 1
-        self.last = max(self.last, position)
-
-    def share(self, position: int) -> Callable[[], None]:
-        """Takes a share in a position and returns what gives it back."""
-        self.open[position] += 1
-        given = False
-
-        def give() -> None:
-            nonlocal given
-            if not given:
-                given = True
-                self.end(position)
-
-        return give
-
-    def end(self, position: int) -> None:
-        """Gives one share back."""
-        left = self.open[position] - 1
-        if left:
-            self.open[position] = left
-        else:
-            del self.open[position]
-
-    @property
-    def finished(self) -> int:
-        """The position up to which everything is done."""
-        return min(self.open) - 1 if self.open else self.last
+        await self._couriers.close()

@@ -1,14 +1,14 @@
 """Which subscriptions a change concerns, and what each is told about it (ETSI GS CIM 009 §5.8.6)."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
+from uuid import uuid4
 
 from yunmeng.kernel.base import format_us, now_us
 from yunmeng.kernel.model import (
     VALUE_MEMBERS,
     Change,
     Document,
-    Representation,
     TypeAll,
     TypeIs,
     TypeSelection,
@@ -20,6 +20,8 @@ from yunmeng.kernel.model import (
     matches_scopes,
     matches_types,
 )
+from yunmeng.kernel.serve.ngsild.negotiation import link_header
+from yunmeng.kernel.serve.replies import GEO_JSON, JSON, LD_JSON
 from yunmeng.kernel.serve.watching import Selector, Watch
 from yunmeng.kernel.trust import Reach
 
@@ -142,7 +144,7 @@ def triggered(watch: Watch, change: Change) -> bool:
     if change.kind == "deleted":
         return bool(watch.triggers & {"entityDeleted", "attributeDeleted"}) and _touches(watch, change)
     return any(
-        _kind(change, attribute) in watch.triggers
+        not watch.triggers.isdisjoint(_kinds(change, attribute))
         for attribute in change.attributes
         if not watch.watched or attribute in watch.watched
     )
@@ -152,10 +154,22 @@ def _touches(watch: Watch, change: Change) -> bool:
     return not watch.watched or not watch.watched.isdisjoint(change.attributes)
 
 
-def _kind(change: Change, attribute: str) -> str:
-    if attribute not in change.after:
-        return "attributeDeleted"
-    return "attributeUpdated" if attribute in change.before else "attributeCreated"
+def _kinds(change: Change, attribute: str) -> set[str]:
+    """Returns what happened to an attribute: each of its instances may have another fate (§4.5.5)."""
+    before, after = _instances(change.before, attribute), _instances(change.after, attribute)
+    kinds = {"attributeCreated"} if after.keys() - before.keys() else set[str]()
+    if before.keys() - after.keys():
+        kinds.add("attributeDeleted")
+    if not kinds or any(before[name] != after[name] for name in before.keys() & after.keys()):
+        kinds.add("attributeUpdated")
+    return kinds
+
+
+def _instances(document: Document, attribute: str) -> dict[str, Document]:
+    """Returns the instances of an attribute by their dataset, empty for the default one."""
+    found = document.get(attribute, ())
+    # an entity's own members, such as its scope, have no instances
+    return {one.get("datasetId", ""): one for one in found} if attribute not in _MEMBERS else {"": found}
 
 
 def within(division: str, reach: Reach) -> bool:
@@ -178,36 +192,51 @@ def tell(
     """Returns the entity as the subscription wants it shown."""
     if change is not None and change.kind == "deleted":
         return _tell_deleted(watch, change, hidden)
-    if hidden:
-        document = {name: value for name, value in document.items() if name not in hidden}
-    if change is not None:
-        document = {**document, **_removed(change, hidden)}
-    shown = _shown(watch, document)
+    document = told(document, hidden, change)
+    shown = watch.view.of(document)
     return _with_previous(watch, shown, change) if change is not None and watch.show_changes else shown
 
 
-def _shown(watch: Watch, document: Document) -> dict[str, Any]:
-    return compact_entity(
-        document,
-        watch.context,
-        _representation(watch),
-        sysattrs=watch.sysattrs,
-        attrs=watch.attributes,
-        pick=watch.pick,
-        omit=watch.omit,
-        lang=watch.lang,
-        dataset_ids=watch.dataset_ids,
-    )
+def told(document: Document, hidden: Collection[str], change: Change | None = None) -> Document:
+    """Returns an entity without what is hidden, and with a null for every instance that has gone (§5.2.2)."""
+    if hidden:
+        document = {name: value for name, value in document.items() if name not in hidden}
+    if change is None:
+        return document
+    gone = {uri: _gone(change, uri) for uri in change.attributes if uri not in hidden and uri not in _MEMBERS}
+    removed = {uri: [*document.get(uri, ()), *rows] for uri, rows in gone.items() if rows}
+    return {**document, **removed} if removed else document
+
+
+def _gone(change: Change, uri: str) -> list[Document]:
+    after = _instances(change.after, uri)
+    before = _instances(change.before, uri)
+    return [_deleted(one, change.at) for name, one in before.items() if name not in after]
+
+
+def _deleted(instance: Document, at: str) -> Document:
+    """Returns what tells of an instance that it is gone, in the kind that it had."""
+    kind = instance["type"]
+    value = {"@none": _NULL} if kind == "LanguageProperty" else _NULL
+    kept = {name: instance[name] for name in ("datasetId", "createdAt", "modifiedAt") if name in instance}
+    return {"type": kind, VALUE_MEMBERS[kind]: value, **kept, "deletedAt": at}
 
 
 def _tell_deleted(watch: Watch, change: Change, hidden: Collection[str]) -> dict[str, Any]:
-    """Returns what tells that an entity is gone; who asked for changes learns what it had (§5.2.14)."""
-    names = [watch.context.compact(uri) for uri in change.types]
-    head = {"id": change.entity, "type": names[0] if len(names) == 1 else names, "deletedAt": change.at}
+    """Returns what tells that an entity is gone (§5.8.6).
+
+    Who watches for attributes that go learns which went with it, who asked for changes also what they were.
+    """
+    times = {name: change.before[name] for name in ("createdAt", "modifiedAt") if name in change.before}
+    head: Document = {"id": change.entity, "type": list(change.types), **times}
     if not watch.show_changes:
-        return head
-    gone = {"id": change.entity, "type": list(change.types), **_removed(change, hidden)}
-    return {**_with_previous(watch, _shown(watch, gone), change), "deletedAt": change.at}
+        wanted = watch.watched or change.attributes if "attributeDeleted" in watch.triggers else ()
+        hidden = {uri for uri in change.attributes if uri not in wanted} | set(hidden)
+    shown = watch.view.of(told(head, hidden, change))
+    if watch.show_changes:
+        shown = _with_previous(watch, shown, change)
+    shown.get("properties", shown)["deletedAt"] = change.at
+    return shown
 
 
 def _with_previous(watch: Watch, shown: dict[str, Any], change: Change) -> dict[str, Any]:
@@ -216,7 +245,7 @@ def _with_previous(watch: Watch, shown: dict[str, Any], change: Change) -> dict[
         name = watch.context.compact(uri)
         if uri in _MEMBERS or name not in shown:
             continue
-        before = {one.get("datasetId", ""): one for one in change.before.get(uri, ())}
+        before = _instances(change.before, uri)
         rows: list[Any] = shown[name] if is_array(shown[name]) else [shown[name]]
         for row in filter(is_object, rows):
             old = before.get(row.get("datasetId", ""))
@@ -232,52 +261,27 @@ def _previous(watch: Watch, uri: str, old: Document) -> dict[str, Any]:
     return {f"previous{member[0].upper()}{member[1:]}": value}
 
 
-def _representation(watch: Watch) -> Representation:
-    simple = watch.representation == "simplified"
-    if watch.endpoint.media == "application/geo+json":
-        return "geojson-simplified" if simple else "geojson"
-    return "simplified" if simple else "concise" if watch.representation == "concise" else "normalized"
-
-
-def _removed(change: Change, hidden: Collection[str]) -> dict[str, Any]:
-    gone = [
-        uri
-        for uri in change.attributes
-        if uri not in change.after and uri not in hidden and uri not in _MEMBERS
-    ]
-    return {uri: [_deleted(change, uri)] for uri in gone}
-
-
-def _deleted(change: Change, uri: str) -> dict[str, Any]:
-    """Returns what tells of an attribute that it is gone, in the kind that it had (§5.2.2)."""
-    kind = next((one["type"] for one in change.before.get(uri, ())), "Property")
-    value = {"@none": _NULL} if kind == "LanguageProperty" else _NULL
-    return {"type": kind, VALUE_MEMBERS[kind]: value}
-
-
-def notification(watch: Watch, id_: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def notification(watch: Watch, rows: list[Any]) -> dict[str, Any]:
     """Returns the body of one notification (§5.3.1)."""
-    data: Any = rows
-    if watch.endpoint.media == "application/geo+json":
+    linked_data = watch.endpoint.media == LD_JSON
+    data: Any = [{**row, "@context": watch.context.member} for row in rows] if linked_data else rows
+    if watch.endpoint.media == GEO_JSON:
         data = {"type": "FeatureCollection", "features": rows}
-    body: dict[str, Any] = {
-        "id": id_,
+    return {
+        **({"@context": watch.context.member} if linked_data else {}),
+        "id": f"urn:ngsi-ld:Notification:{uuid4()}",
         "type": "Notification",
         "subscriptionId": watch.id,
         "notifiedAt": format_us(now_us()),
         "data": data,
     }
-    return (
-        {"@context": watch.context.member, **body} if watch.endpoint.media == "application/ld+json" else body
-    )
 
 
-def headers_of(watch: Watch) -> Mapping[str, str]:
+def headers_of(watch: Watch) -> dict[str, str]:
     """Returns the headers of a notification (§6.3.8)."""
-    headers = {"Content-Type": watch.endpoint.media, "Accept": "application/json"}
-    if watch.endpoint.media != "application/ld+json" and watch.context.link:
-        relation = "http://www.w3.org/ns/json-ld#context"
-        headers["Link"] = f'<{watch.context.link}>; rel="{relation}"; type="application/ld+json"'
+    headers = {"Content-Type": watch.endpoint.media, "Accept": JSON}
+    if watch.endpoint.media != LD_JSON and watch.context.link:
+        headers["Link"] = link_header(watch.context.link)
     if watch.tenant:
         headers["NGSILD-Tenant"] = watch.tenant
-    return {**headers, **dict(watch.endpoint.headers)}
+    return {**headers, **dict(watch.endpoint.receiver)}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -14,6 +14,7 @@ from yunmeng.kernel.model import (
     Context,
     ContextLibrary,
     GeoCondition,
+    Representation,
     ScopeSelection,
     TypeSelection,
     parse_geo,
@@ -22,7 +23,11 @@ from yunmeng.kernel.model import (
     parse_types,
 )
 from yunmeng.kernel.serve.body import as_array, as_object, text_member
+from yunmeng.kernel.serve.endpoint import Endpoint, read_endpoint
 from yunmeng.kernel.serve.ngsild.parameters import pattern
+from yunmeng.kernel.serve.ngsild.projection import Tree, parse_projection
+from yunmeng.kernel.serve.ngsild.representation import View
+from yunmeng.kernel.serve.replies import GEO_JSON
 from yunmeng.kernel.trust import Principal
 
 SUBSCRIPTION = "subscription"
@@ -38,10 +43,9 @@ TRIGGERS = frozenset(
         "attributeDeleted",
     )
 )
-_DEFAULT_TRIGGERS = frozenset(("attributeCreated", "attributeUpdated"))
+DEFAULT_TRIGGERS = frozenset(("attributeCreated", "attributeUpdated"))
 _ENTITY_UPDATED = frozenset(("attributeCreated", "attributeUpdated", "attributeDeleted"))
-_MEDIA = ("application/json", "application/ld+json", "application/geo+json")
-_FORMATS = {
+_FORMATS: dict[str, Representation] = {
     "keyValues": "simplified",
     "simplified": "simplified",
     "concise": "concise",
@@ -51,12 +55,12 @@ _MEMBERS = frozenset(
     (
         *("id", "type", "subscriptionName", "description", "entities", "notificationTrigger"),
         *("watchedAttributes", "timeInterval", "q", "geoQ", "scopeQ", "isActive", "notification"),
-        *("expiresAt", "throttling", "lang", "jsonldContext", "datasetId", "splitEntities"),
+        *("expiresAt", "throttling", "lang", "jsonldContext", "datasetId", "splitEntities", "csf"),
     )
 )
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
-_FORBIDDEN_HEADERS = frozenset(("host", "content-length", "transfer-encoding", "connection"))
+_TOLD = frozenset(("status", "timesSent", "timesFailed", "lastNotification", "lastSuccess", "lastFailure"))
+_JOINS = {"flat": "flat", "inline": "inline", "@none": "", "none": ""}
+_DEEPEST_JOIN = 10
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -77,17 +81,6 @@ class Kept(msgspec.Struct, frozen=True):
     local: bool = False
 
 
-class Status(msgspec.Struct):
-    """How a subscription fares; times are ISO 8601 text, empty for never."""
-
-    times_sent: int = 0
-    times_failed: int = 0
-    last_notification: str = ""
-    last_success: str = ""
-    last_failure: str = ""
-    dropped: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Selector:
     """Which entities are meant: all three that are given must fit."""
@@ -95,22 +88,6 @@ class Selector:
     types: TypeSelection | None
     ids: frozenset[str]
     id_pattern: re.Pattern[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where and how to deliver; ``timeout_s`` is for one attempt."""
-
-    uri: str
-    media: str
-    headers: tuple[tuple[str, str], ...]
-    timeout_s: float
-
-    @property
-    def server(self) -> str:
-        """What shares one queue: the scheme, host and port."""
-        parts = urlsplit(self.uri)
-        return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +110,33 @@ class Watch:
     throttling_s: float
     interval_s: float
     endpoint: Endpoint
-    representation: str
-    attributes: frozenset[str]
-    pick: frozenset[str]
-    omit: frozenset[str]
-    sysattrs: bool
+    view: View
     show_changes: bool
-    lang: str
-    dataset_ids: frozenset[str] | None = None
     split: bool = False
     local: bool = False
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The attributes that are told, empty for all."""
+        return self.view.attrs
+
+    @property
+    def sysattrs(self) -> bool:
+        """Whether the times that the system keeps are told."""
+        return self.view.sysattrs
+
+
+def settled(body: Mapping[str, Any], *more: str) -> dict[str, Any]:
+    """Returns a body without what is not its owner's to say, and what no subscription has (Table 5.2.12-2).
+
+    ``more`` are members that this kind of subscription has beside those of all.
+    """
+    kept = {name: value for name, value in body.items() if name in _MEMBERS or name in more}
+    notification = kept.get("notification")
+    if isinstance(notification, dict):
+        told = cast("dict[str, Any]", notification)
+        kept["notification"] = {name: value for name, value in told.items() if name not in _TOLD}
+    return kept
 
 
 async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
@@ -155,18 +149,19 @@ async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
     body = kept.body
     _check_members(body)
     context = await contexts.resolve(kept.context)
+    read_q(body, "csf", context)
     notification = as_object(body.get("notification"), "notification")
-    _check_notification(notification)
-    expand = context.expand
+    told = context if "jsonldContext" not in body else await contexts.resolve(body["jsonldContext"])
+    view, endpoint = _view(body, notification, context, told), read_endpoint(notification)
     return Watch(
         id=kept.id,
         tenant=tenant,
         principal=kept.principal,
-        context=context if "jsonldContext" not in body else await contexts.resolve(body["jsonldContext"]),
+        context=told,
         selectors=_selectors(body, context),
-        watched=frozenset(map(expand, _texts(body, "watchedAttributes"))),
+        watched=frozenset(map(context.expand, _texts(body, "watchedAttributes"))),
         triggers=_triggers(body),
-        condition=parse_q(text_member(body, "q"), context) if "q" in body else None,
+        condition=read_q(body, "q", context),
         geo=_geo(body, context),
         scope=parse_scopes(text_member(body, "scopeQ")) if "scopeQ" in body else None,
         active=_boolean(body, "isActive", default=True),
@@ -174,37 +169,79 @@ async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
         expires_us=instant_us(text_member(body, "expiresAt")) if "expiresAt" in body else 0,
         throttling_s=_seconds(body, "throttling"),
         interval_s=_seconds(body, "timeInterval"),
-        endpoint=_endpoint(notification),
-        representation=_format(notification),
-        attributes=frozenset(map(expand, _texts(notification, "attributes"))),
-        pick=frozenset(_names(_texts(notification, "pick"), context)),
-        omit=frozenset(_names(_texts(notification, "omit"), context)),
-        sysattrs=_boolean(notification, "sysAttrs", default=False),
+        endpoint=endpoint,
+        view=view,
         show_changes=_boolean(notification, "showChanges", default=False),
-        lang=text_member(body, "lang", ""),
-        dataset_ids=frozenset(_texts(body, "datasetId")) if "datasetId" in body else None,
         split=_boolean(body, "splitEntities", default=False),
         local=kept.local,
     )
 
 
-def _check_notification(notification: Mapping[str, object]) -> None:
-    if set(_texts(notification, "pick")) & set(_texts(notification, "omit")):
+def _view(
+    body: Mapping[str, object], notification: Mapping[str, object], names: Context, told: Context
+) -> View:
+    """Reads how entities are told (§5.2.14)."""
+    pick, omit = _tree(notification, "pick", names), _tree(notification, "omit", names)
+    if pick.keys() & {name for name, below in omit.items() if not below}:
         raise BadInput("query.pick-and-omit")
-    simple = _format(notification) == "simplified"
-    if simple and _boolean(notification, "showChanges", default=False):
+    attributes = _texts(notification, "attributes")
+    if attributes and (pick or omit):
+        raise BadInput("query.attrs-and-pick")
+    representation = _format(notification)
+    if representation == "simplified" and notification.get("showChanges"):
         raise BadInput("subscription.changes")
+    if as_object(notification.get("endpoint"), "notification.endpoint").get("accept") == GEO_JSON:
+        representation = "geojson-simplified" if representation == "simplified" else "geojson"
+    return View(
+        told,
+        representation,
+        sysattrs=_boolean(notification, "sysAttrs", default=False),
+        attrs=frozenset(map(names.expand, attributes)),
+        pick=frozenset(pick),
+        omit=frozenset(name for name, below in omit.items() if not below),
+        lang=text_member(body, "lang", ""),
+        dataset_ids=frozenset(_texts(body, "datasetId")) if "datasetId" in body else None,
+        join=_join(notification),
+        join_level=_join_level(notification),
+        pick_tree=pick,
+        omit_tree=omit,
+    )
+
+
+def _tree(notification: Mapping[str, object], name: str, context: Context) -> Tree:
+    return parse_projection(",".join(_texts(notification, name)), context)
+
+
+def _join(notification: Mapping[str, object]) -> str:
+    join = text_member(notification, "join", "@none")
+    if join not in _JOINS:
+        raise BadInput("query.value", name="join", value=join)
+    return _JOINS[join]
+
+
+def _join_level(notification: Mapping[str, object]) -> int:
+    level = notification.get("joinLevel", 1)
+    if isinstance(level, bool) or not isinstance(level, int) or not 1 <= level <= _DEEPEST_JOIN:
+        raise BadInput("subscription.number", name="joinLevel", value=level)
+    return level
 
 
 def _check_members(body: Mapping[str, object]) -> None:
     if body.get("type") != "Subscription":
         raise BadInput("subscription.type")
-    if unknown := sorted(body.keys() - _MEMBERS):
-        raise BadInput("subscription.member", members=unknown)
     if "entities" not in body and "watchedAttributes" not in body:
         raise BadInput("subscription.empty")
     if "timeInterval" in body and ("watchedAttributes" in body or "throttling" in body):
         raise BadInput("subscription.interval")
+
+
+def read_q(body: Mapping[str, object], name: str, context: Context) -> Condition | None:
+    """Reads a member that holds a query; as in a URL, it may be percent-encoded (§4.9).
+
+    Raises:
+        BadInput: ``json.text`` and those of the parser.
+    """
+    return parse_q(unquote(text_member(body, name)), context) if name in body else None
 
 
 def _selectors(body: Mapping[str, object], context: Context) -> tuple[Selector, ...]:
@@ -231,7 +268,7 @@ def _triggers(body: Mapping[str, object]) -> frozenset[str]:
     if unknown := sorted(chosen - TRIGGERS):
         raise BadInput("subscription.trigger", triggers=unknown)
     if not chosen:
-        return _DEFAULT_TRIGGERS
+        return DEFAULT_TRIGGERS
     return chosen | _ENTITY_UPDATED if "entityUpdated" in chosen else chosen
 
 
@@ -245,35 +282,7 @@ def _geo(body: Mapping[str, object], context: Context) -> GeoCondition | None:
     return parse_geo(plain, context)
 
 
-def _endpoint(notification: Mapping[str, object]) -> Endpoint:
-    endpoint = as_object(notification.get("endpoint"), "notification.endpoint")
-    uri = text_member(endpoint, "uri")
-    parts = urlsplit(uri) if uri.isascii() and uri.isprintable() else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput("subscription.endpoint", uri=uri)
-    media = text_member(endpoint, "accept", "application/json")
-    if media not in _MEDIA:
-        raise BadInput("subscription.accept", media=media)
-    timeout = endpoint.get("timeout", 5000)
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= 60_000:
-        raise BadInput("subscription.number", name="endpoint.timeout", value=timeout)
-    return Endpoint(uri, media, tuple(_receiver_info(endpoint)), timeout / 1000)
-
-
-def _receiver_info(endpoint: Mapping[str, object]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    info = endpoint.get("receiverInfo")
-    for item in as_array(info, "receiverInfo") if info is not None else ():
-        one = as_object(item, "receiverInfo")
-        name, value = text_member(one, "key"), text_member(one, "value")
-        sound = _HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)
-        if not sound or name.lower() in _FORBIDDEN_HEADERS:
-            raise BadInput("subscription.header", name=name)
-        pairs.append((name, value))
-    return pairs
-
-
-def _format(notification: Mapping[str, object]) -> str:
+def _format(notification: Mapping[str, object]) -> Representation:
     wanted = text_member(notification, "format", "normalized")
     if wanted not in _FORMATS:
         raise BadInput("subscription.format", format=wanted)
@@ -287,10 +296,6 @@ def _texts(body: Mapping[str, object], name: str) -> list[str]:
     if not all(isinstance(item, str) for item in items):
         raise BadInput("json.text", where=name)
     return cast("list[str]", items)
-
-
-def _names(terms: list[str], context: Context) -> list[str]:
-    return [term if term in ("id", "type", "scope") else context.expand(term) for term in terms]
 
 
 def _boolean(body: Mapping[str, object], name: str, *, default: bool) -> bool:
@@ -307,41 +312,3 @@ def _seconds(body: Mapping[str, object], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 31_536_000:
         raise BadInput("subscription.number", name=name, value=value)
     return float(value)
-
-
-def describe(
-    kept: Kept, status: Status, context: Context, names: Context, *, sysattrs: bool, now: int
-) -> dict[str, Any]:
-    """Returns a subscription as a client reads it: names of ``context`` written as ``names`` writes them."""
-    body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(kept.body))
-
-    def rename(terms: list[str]) -> list[str]:
-        return [names.compact(context.expand(term)) for term in terms]
-
-    if "watchedAttributes" in body:
-        body["watchedAttributes"] = rename(body["watchedAttributes"])
-    for one in body.get("entities", ()):
-        if re.fullmatch(r"[\w-]+|[A-Za-z][\w+.-]*:[^\s,;|()]+", one["type"]):
-            one["type"] = names.compact(context.expand(one["type"]))
-    notification = body["notification"]
-    if "attributes" in notification:
-        notification["attributes"] = rename(notification["attributes"])
-    expired = "expiresAt" in body and instant_us(body["expiresAt"]) <= now
-    body["status"] = "expired" if expired else "active" if body.get("isActive", True) else "paused"
-    _add_status(notification, status)
-    if sysattrs:
-        body["createdAt"], body["modifiedAt"] = kept.created_at, kept.modified_at
-    return {"id": kept.id, **body}
-
-
-def _add_status(notification: dict[str, Any], status: Status) -> None:
-    if status.last_notification or status.last_failure:
-        failed = status.last_failure > status.last_success
-        notification["status"] = "failed" if failed else "ok"
-    notification["timesSent"], notification["timesFailed"] = status.times_sent, status.times_failed
-    times = {
-        "lastNotification": status.last_notification,
-        "lastSuccess": status.last_success,
-        "lastFailure": status.last_failure,
-    }
-    notification.update({name: at for name, at in times.items() if at})

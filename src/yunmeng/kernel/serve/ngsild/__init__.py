@@ -14,11 +14,11 @@ from yunmeng.kernel.serve.ngsild import (
     snapshot_routes,
     snapshots,
     source_identity,
-    subscriptions,
     temporal,
     temporal_provision,
 )
 from yunmeng.kernel.serve.ngsild.known import knowing
+from yunmeng.kernel.serve.ngsild.subscriptions import ENTITY_SUBSCRIPTIONS
 from yunmeng.kernel.serve.routes import Route
 
 _ROOT = "/ngsi-ld/v1"
@@ -30,7 +30,6 @@ _TEMPORAL_ATTRIBUTE = f"{_TEMPORAL}/{{id}}/attrs/{{attribute}}"
 _TEMPORAL_INSTANCE = f"{_TEMPORAL_ATTRIBUTE}/{{instance}}"
 _ENTITY_MAP = f"{entity_maps.PATH}/{{id}}"
 _SNAPSHOT = f"{snapshots.PATH}/{{id}}"
-_SUBSCRIPTION = f"{_ROOT}/subscriptions/{{id}}"
 
 _ROUTES = (
     Route("POST", f"{_ROOT}/entities", "entity.write", entities.create),
@@ -76,11 +75,7 @@ _ROUTES = (
     Route("DELETE", _TEMPORAL_ATTRIBUTE, "temporal.write", temporal_provision.delete_attribute),
     Route("PATCH", _TEMPORAL_INSTANCE, "temporal.write", temporal_provision.modify_instance),
     Route("DELETE", _TEMPORAL_INSTANCE, "temporal.write", temporal_provision.delete_instance),
-    Route("POST", f"{_ROOT}/subscriptions", "subscription.write", subscriptions.create),
-    Route("GET", f"{_ROOT}/subscriptions", "subscription.read", subscriptions.list_),
-    Route("GET", _SUBSCRIPTION, "subscription.read", subscriptions.retrieve),
-    Route("PATCH", _SUBSCRIPTION, "subscription.write", subscriptions.update),
-    Route("DELETE", _SUBSCRIPTION, "subscription.write", subscriptions.delete),
+    *ENTITY_SUBSCRIPTIONS.routes(),
     Route("POST", contexts.CONTEXTS, "context.write", contexts.add),
     Route("GET", contexts.CONTEXTS, "context.read", contexts.list_),
     Route("GET", f"{contexts.CONTEXTS}/{{id}}", "context.read", contexts.get),

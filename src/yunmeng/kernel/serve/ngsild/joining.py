@@ -1,29 +1,30 @@
 """Linked entities, inside the entity or beside it (ETSI GS CIM 009 §4.5.23)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from yunmeng.kernel.model import Document, is_array, is_object
-from yunmeng.kernel.serve.grades import open_documents
 from yunmeng.kernel.serve.ngsild.projection import Tree
-from yunmeng.kernel.serve.ngsild.representation import View, living
-from yunmeng.kernel.serve.routes import Call
+from yunmeng.kernel.serve.ngsild.representation import View
+
+Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, Document]]]
+"""Returns the entities of these ids, by id, as far as the reader may see them."""
 
 _KINDS = {"Relationship": "object", "ListRelationship": "objectList"}
 
 
-async def joined(call: Call, documents: list[Document], view: View) -> list[dict[str, Any]]:
+async def joined(fetch: Fetch, documents: list[Document], view: View) -> list[dict[str, Any]]:
     """Shows entities with what they are linked to, ``view.join_level`` steps deep."""
     shown = [view.of(document) for document in documents]
     if view.join == "flat":
-        return [*shown, *await _beside(call, documents, view)]
+        return [*shown, *await _beside(fetch, documents, view)]
     for document, row in zip(documents, shown, strict=True):
-        await _inside(call, document, row, view, (str(document["id"]),))
+        await _inside(fetch, document, row, view, (str(document["id"]),))
     return shown
 
 
-async def _beside(call: Call, documents: list[Document], view: View) -> list[dict[str, Any]]:
+async def _beside(fetch: Fetch, documents: list[Document], view: View) -> list[dict[str, Any]]:
     seen = {str(document["id"]) for document in documents}
     rows: list[dict[str, Any]] = []
     level = [(document, view) for document in documents]
@@ -33,14 +34,14 @@ async def _beside(call: Call, documents: list[Document], view: View) -> list[dic
             for uri, ids in _links(document, above):
                 fresh = [id_ for id_ in ids if id_ not in seen]
                 seen.update(fresh)
-                found.extend((one, _below(above, uri)) for one in (await _fetch(call, fresh)).values())
+                found.extend((one, _below(above, uri)) for one in (await fetch(fresh)).values())
         rows.extend(below.of(document) for document, below in found)
         level = found
     return rows
 
 
 async def _inside(
-    call: Call, document: Document, row: dict[str, Any], view: View, path: tuple[str, ...]
+    fetch: Fetch, document: Document, row: dict[str, Any], view: View, path: tuple[str, ...]
 ) -> None:
     if len(path) > view.join_level:
         return
@@ -48,9 +49,9 @@ async def _inside(
         name = view.context.compact(uri)
         below = _below(view, uri)
         nested: dict[str, Any] = {}
-        for id_, linked in (await _fetch(call, [id_ for id_ in ids if id_ not in path])).items():
+        for id_, linked in (await fetch([id_ for id_ in ids if id_ not in path])).items():
             nested[id_] = below.of(linked)
-            await _inside(call, linked, nested[id_], below, (*path, id_))
+            await _inside(fetch, linked, nested[id_], below, (*path, id_))
         if nested and name in row:
             row[name] = _with(row[name], nested, simple=view.representation.endswith("simplified"))
 
@@ -109,13 +110,3 @@ def _below(view: View, uri: str) -> View:
 
 
 _NOTHING: Tree = {}
-
-
-async def _fetch(call: Call, ids: list[str]) -> dict[str, Document]:
-    found: list[Document] = []
-    for id_ in ids:
-        body = await call.services.state.get(call.reach, id_)
-        document = living(body) if body is not None else None
-        if document is not None:
-            found.append(document)
-    return {str(one["id"]): one for one in await open_documents(call, found)}

@@ -123,9 +123,10 @@ def _is_linked_data(request: Request) -> bool:
     media = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
     if media == LD_JSON:
         return True
-    if media == JSON or (media == _MERGE_PATCH and request.method == "PATCH"):
+    # what comes without a type may be looked at (RFC 9110 §8.3)
+    if media in ("", JSON) or (media == _MERGE_PATCH and request.method == "PATCH"):
         return False
-    raise UnsupportedMedia("media.type", media=media or "-")
+    raise UnsupportedMedia("media.type", media=media)
 
 
 def accepted(request: Request, *, geo: bool = False) -> Media:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -150,8 +151,14 @@ async def show(call: Call, bodies: Sequence[bytes], view: View) -> list[dict[str
     if view.join:
         from yunmeng.kernel.serve.ngsild.joining import joined
 
-        return await joined(call, documents, view)
+        return await joined(partial(_fetch, call), documents, view)
     return [view.of(document) for document in documents]
+
+
+async def _fetch(call: Call, ids: Sequence[str]) -> dict[str, Document]:
+    bodies = [await call.services.state.get(call.reach, id_) for id_ in ids]
+    found = [one for body in bodies if body is not None and (one := living(body)) is not None]
+    return {str(one["id"]): one for one in await open_documents(call, found)}
 
 
 def collection(shown: list[dict[str, Any]], media: Media) -> Any:

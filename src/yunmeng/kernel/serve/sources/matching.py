@@ -92,6 +92,16 @@ def match(registration: Registration, need: Need) -> Match | None:
     )
 
 
+def relevant(registration: Registration, needs: Iterable[Need]) -> list[int]:
+    """Returns which of the registration's information, by place, holds something of one of the needs."""
+    wanted = tuple(needs)
+    return [
+        place
+        for place, one in enumerate(registration.information)
+        if any(_entities(one, need) is not None and _has_attributes(one, need) for need in wanted)
+    ]
+
+
 def _fits(registration: Registration, need: Need) -> bool:
     document = registration.properties
     return (

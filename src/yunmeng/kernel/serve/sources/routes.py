@@ -5,13 +5,13 @@ from dataclasses import replace
 from yunmeng.kernel.serve.ngsild import NGSI_LD_ROUTES as LOCAL_ROUTES
 from yunmeng.kernel.serve.ngsild.snapshot_scope import snapshotted
 from yunmeng.kernel.serve.routes import Route
-from yunmeng.kernel.serve.sources import endpoints, relaying, subscribing
+from yunmeng.kernel.serve.sources import endpoints, relaying
 from yunmeng.kernel.serve.sources.batching import distributed_batch, distributed_purge
 from yunmeng.kernel.serve.sources.consuming import distributed_evolution, distributed_read
 from yunmeng.kernel.serve.sources.legs import PATH as NOTIFICATIONS
+from yunmeng.kernel.serve.sources.subscribing import SOURCE_SUBSCRIPTIONS
 from yunmeng.kernel.serve.sources.writing import Share, distributed_write
 
-_SUBSCRIPTION = f"{subscribing.PATH}/{{id}}"
 _REGISTRATION = f"{endpoints.PATH}/{{id}}"
 
 SOURCE_ROUTES: tuple[Route, ...] = (
@@ -20,11 +20,7 @@ SOURCE_ROUTES: tuple[Route, ...] = (
     Route("GET", _REGISTRATION, "source.read", endpoints.retrieve),
     Route("PATCH", _REGISTRATION, "source.write", endpoints.update),
     Route("DELETE", _REGISTRATION, "source.write", endpoints.delete),
-    Route("POST", subscribing.PATH, "subscription.write", subscribing.create),
-    Route("GET", subscribing.PATH, "subscription.read", subscribing.list_),
-    Route("GET", _SUBSCRIPTION, "subscription.read", subscribing.retrieve),
-    Route("PATCH", _SUBSCRIPTION, "subscription.write", subscribing.update),
-    Route("DELETE", _SUBSCRIPTION, "subscription.write", subscribing.delete),
+    *SOURCE_SUBSCRIPTIONS.routes(),
     Route("POST", NOTIFICATIONS, "notification.receive", relaying.receive),
 )
 

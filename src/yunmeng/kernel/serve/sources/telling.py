@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -10,19 +11,20 @@ import msgspec
 
 from yunmeng.kernel.base import YunmengError, format_us, now_us
 from yunmeng.kernel.keeper import RecordNote
-from yunmeng.kernel.model import Condition, Context, parse_q
-from yunmeng.kernel.serve.body import as_object, text_member
+from yunmeng.kernel.model import Condition
+from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.ngsild.hosted import learn
 from yunmeng.kernel.serve.ngsild.temporal_parameters import read_window
+from yunmeng.kernel.serve.replies import LD_JSON
 from yunmeng.kernel.serve.services import Services
-from yunmeng.kernel.serve.sources.matching import Need, TimeFrame, leaves, match
+from yunmeng.kernel.serve.sources.matching import Need, TimeFrame, leaves, match, relevant
 from yunmeng.kernel.serve.sources.registration import (
     REGISTRATION,
     Registration,
     describe_registration,
     work_out_registration,
 )
-from yunmeng.kernel.serve.watching import Kept, Watch, work_out
+from yunmeng.kernel.serve.watching import Kept, Watch, read_q, work_out
 
 SOURCE_SUBSCRIPTION = "context-source-subscription"
 
@@ -53,12 +55,11 @@ async def work_out_source_watch(kept: Kept, tenant: str, services: Services) -> 
         BadInput: those of subscriptions and of the parsers.
         Unavailable: ``context.unavailable``.
     """
-    body = {name: value for name, value in kept.body.items() if name not in ("csf", "temporalQ")}
+    body = {name: value for name, value in kept.body.items() if name != "temporalQ"}
     plain = msgspec.structs.replace(kept, body=body)
     watch = await work_out(plain, tenant, services.contexts)
     names = await services.contexts.resolve(kept.context)
-    csf = parse_q(text_member(kept.body, "csf"), names) if "csf" in kept.body else None
-    return SourceWatch(watch, tuple(_needs(watch, csf, _frame(kept.body))))
+    return SourceWatch(watch, tuple(_needs(watch, read_q(kept.body, "csf", names), _frame(kept.body))))
 
 
 def _needs(watch: Watch, csf: Condition | None, frame: TimeFrame | None) -> Iterator[Need]:
@@ -177,19 +178,32 @@ class SourceTeller:
             self._say(one, "newlyMatching", found)
 
     def _say(self, one: SourceWatch, reason: Reason, registrations: list[Registration]) -> None:
-        self._post(one.watch, source_notification(one.watch, one.watch.context, reason, registrations))
+        self._post(one.watch, source_notification(one, reason, registrations))
 
 
 def source_notification(
-    watch: Watch, context: Context, reason: Reason, registrations: list[Registration]
+    one: SourceWatch, reason: Reason, registrations: list[Registration]
 ) -> dict[str, Any]:
     """Returns the body of one notification about registrations (§5.3.2)."""
+    watch, context = one.watch, one.watch.context
     body: dict[str, Any] = {
         "id": f"urn:ngsi-ld:ContextSourceNotification:{uuid4()}",
         "type": "ContextSourceNotification",
         "subscriptionId": watch.id,
         "notifiedAt": format_us(now_us()),
-        "data": [describe_registration(one, context, sysattrs=watch.sysattrs) for one in registrations],
+        "data": [
+            describe_registration(_narrowed(found, one.needs), context, sysattrs=watch.sysattrs)
+            for found in registrations
+        ],
         "triggerReason": reason,
     }
-    return {"@context": context.member, **body} if watch.endpoint.media == "application/ld+json" else body
+    return {"@context": context.member, **body} if watch.endpoint.media == LD_JSON else body
+
+
+def _narrowed(registration: Registration, needs: tuple[Need, ...]) -> Registration:
+    """Returns a registration with the information that the subscription is about (§5.11.7)."""
+    kept, places = registration.kept, relevant(registration, needs)
+    if not places:
+        return registration
+    body = {**kept.body, "information": [kept.body["information"][place] for place in places]}
+    return replace(registration, kept=msgspec.structs.replace(kept, body=body))

@@ -21,6 +21,8 @@ audit.read            ·         ·           ✓           ·         ·       
 command.send          ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
 context.read          ·         ·           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 context.write         ·         ·           ✓           ·         ·       ·        ·        ✓       ·      ·
+device.read           ·         ·           ✓           ✓         ✓       ✓        ·        ✓       ·      ✓
+device.write          ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
 entity.delete         ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
 entity.read           ·         ·           ✓           ✓         ✓       ✓        ·        ✓       ·      ✓
 entity.write          ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·

@@ -1,6 +1,7 @@
 from typing import Any
 
 import httpx
+import pytest
 
 LD = "application/ld+json"
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.8.jsonld"
@@ -162,3 +163,40 @@ async def test_a_trailing_slash_and_head_and_options(admin: httpx.AsyncClient) -
     assert wrong.status_code == 405
     assert wrong.headers["allow"] == asked.headers["allow"]
     assert (await admin.get("/nowhere")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "kind"),
+    [
+        ("ngsi-ld=1.5", 203, "Property"),
+        ("ngsi-ld=1.9", 200, "VocabProperty"),
+        ("other=1.5", 200, "VocabProperty"),
+    ],
+)
+async def test_readers_of_earlier_versions(
+    admin: httpx.AsyncClient, wish: str, status: int, kind: str
+) -> None:
+    """Table 4.3.6.8-1: what a version did not know becomes a Property; what a value holds stays."""
+    body = {
+        "id": "urn:ngsi-ld:Shop:1",
+        "type": "Shop",
+        "category": {"type": "VocabProperty", "vocab": "food"},
+        "plain": {
+            "type": "Property",
+            "value": {"vocab": 1},
+            "source": {"type": "VocabProperty", "vocab": "x"},
+        },
+    }
+    assert (await admin.post(ENTITIES, json=body)).status_code == 201
+    for address in (f"{ENTITIES}/urn:ngsi-ld:Shop:1", f"{ENTITIES}?type=Shop"):
+        answer = await admin.get(address, headers={"Prefer": wish})
+        shown = answer.json()[0] if "?" in address else answer.json()
+        assert answer.status_code == status
+        assert answer.headers.get("preference-applied") == (wish if wish.startswith("ngsi") else None)
+        assert shown["category"]["type"] == shown["plain"]["source"]["type"] == kind
+        assert shown["category"]["value" if status == 203 else "vocab"] == "food"
+        assert shown["plain"]["value"] == {"vocab": 1}
+        concise = await admin.get(
+            address + ("&" if "?" in address else "?") + "options=concise", headers={"Prefer": wish}
+        )
+        assert concise.status_code == status

@@ -7,12 +7,13 @@ from starlette.responses import Response
 from yunmeng.kernel.base import BadInput, NotFound, check_urn
 from yunmeng.kernel.model import Context, Create, Delete, Merge, Replace, matches_types, parse_types
 from yunmeng.kernel.serve.body import as_object
-from yunmeng.kernel.serve.heading import header, parameters_of
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.keeping import write_one
 from yunmeng.kernel.serve.ngsild import entity_maps, intake
 from yunmeng.kernel.serve.ngsild.negotiation import Payload, accepted, answer, read_payload, request_context
-from yunmeng.kernel.serve.ngsild.representation import decode_document, living, read_view, show
+from yunmeng.kernel.serve.ngsild.representation import decode_document, is_alive, read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import absent
+from yunmeng.kernel.serve.ngsild.versions import applied, fall_back, prefer_of
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
 
@@ -45,15 +46,17 @@ async def retrieve(call: Call) -> Response:
     context = await request_context(call)
     view = read_view(parameters, context, media)
     body = await call.services.state.get(call.reach, id_)
-    if body is None or living(body) is None:
+    if body is None or not is_alive(body):
         raise await absent(call, id_)
     await gate(call, id_, context)
     shown = await show(call, (body,), view)
     if not shown or not shown[0]:
         raise NotFound("entity.no-attributes", id=id_)
-    headers = await entity_maps.for_one(call, id_)
-    prefer = header(call.request, b"prefer")
-    return answer(shown if len(shown) > 1 else shown[0], context, media, headers=headers, prefer=prefer)
+    headers = {**await entity_maps.for_one(call, id_), **applied(call)}
+    amended = fall_back(call, shown, view)
+    shown, status = (shown, 200) if amended is None else (amended, 203)
+    payload = shown if len(shown) > 1 else shown[0]
+    return answer(payload, context, media, status=status, headers=headers, prefer=prefer_of(call))
 
 
 async def merge(call: Call) -> Response:

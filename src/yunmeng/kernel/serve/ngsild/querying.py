@@ -1,7 +1,7 @@
 """Queries for entities, by address and by body (ETSI GS CIM 009 §5.7.2, §6.4.3.2, §6.23)."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -10,7 +10,7 @@ from yunmeng.kernel.base import BadInput, NotFound
 from yunmeng.kernel.model import Context, Order, parse_geo, parse_order, parse_q, parse_scopes, parse_types
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import paths_of, refuse_graded
-from yunmeng.kernel.serve.heading import header, parameters_of
+from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild import entity_maps
 from yunmeng.kernel.serve.ngsild.linking import resolved
 from yunmeng.kernel.serve.ngsild.negotiation import Media, accepted, answer, read_payload, request_context
@@ -28,6 +28,7 @@ from yunmeng.kernel.serve.ngsild.parameters import (
 from yunmeng.kernel.serve.ngsild.query_body import body_parameters
 from yunmeng.kernel.serve.ngsild.representation import collection, join_level, read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import tenant_exists
+from yunmeng.kernel.serve.ngsild.versions import applied, fall_back, prefer_of
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.store import EntityPage, EntityQuery
 
@@ -67,6 +68,16 @@ def read_body(value: object) -> dict[str, str]:
     return body_parameters(body)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One page of entities, whether more follow, and the map of them all, which may be fresh."""
+
+    page: EntityPage
+    more: bool
+    held: entity_maps.EntityMap | None = None
+    fresh: bool = False
+
+
 async def run_query(call: Call, parameters: Parameters, context: Context, media: Media) -> Response:
     """Runs a query and answers with one page of it."""
     wanted = page(parameters)
@@ -74,24 +85,29 @@ async def run_query(call: Call, parameters: Parameters, context: Context, media:
         check_width(parameters, context)
     asked = await linked(call, read_query(call, parameters, context, wanted))
     view = read_view(parameters, context, media)
-    held = await entity_maps.presented(call)
-    made = None
-    if held is not None:
-        found, more = await entity_maps.turned(call, held, asked, wanted)
-    else:
-        found = await call.services.state.query(asked)
-        more = len(found.documents) > wanted.limit
-        if entity_maps.is_wanted(call, parameters):
-            made = held = await entity_maps.made_for(call, parameters, asked)
-    if not found.documents and call.tenant and not await tenant_exists(call):
+    found = await _find(call, parameters, asked, wanted)
+    if not found.page.documents and call.tenant and not await tenant_exists(call):
         raise NotFound("tenant.unknown", tenant=call.tenant)
-    shown = await show(call, tuple(found.documents)[: wanted.limit], view)
-    headers = query_headers(call, wanted, found, more=more)
+    shown = await show(call, tuple(found.page.documents)[: wanted.limit], view)
+    headers = query_headers(call, wanted, found.page, more=found.more) | applied(call)
+    if found.held is not None:
+        headers[entity_maps.HEADER] = found.held.location
+    amended = fall_back(call, shown, view)
+    status = 201 if found.fresh else 200 if amended is None else 203
+    payload = collection(shown if amended is None else amended, media)
+    return answer(payload, context, media, status=status, headers=headers, prefer=prefer_of(call))
+
+
+async def _find(call: Call, parameters: Parameters, asked: EntityQuery, wanted: Page) -> _Found:
+    held = await entity_maps.presented(call)
     if held is not None:
-        headers[entity_maps.HEADER] = held.location
-    prefer = header(call.request, b"prefer")
-    status = 201 if made else 200
-    return answer(collection(shown, media), context, media, status=status, headers=headers, prefer=prefer)
+        turned, more = await entity_maps.turned(call, held, asked, wanted)
+        return _Found(turned, more, held)
+    found = await call.services.state.query(asked)
+    more = len(found.documents) > wanted.limit
+    if not entity_maps.is_wanted(call, parameters):
+        return _Found(found, more)
+    return _Found(found, more, await entity_maps.made_for(call, parameters, asked), fresh=True)
 
 
 def query_headers(call: Call, wanted: Page, found: EntityPage, *, more: bool) -> dict[str, str]:

@@ -29,6 +29,7 @@ from yunmeng.kernel.serve.ngsild.negotiation import (
 )
 from yunmeng.kernel.serve.ngsild.paging import paging
 from yunmeng.kernel.serve.ngsild.parameters import flag, options, page
+from yunmeng.kernel.serve.ngsild.versions import applied
 from yunmeng.kernel.serve.replies import Reply, empty_reply, encode_json
 from yunmeng.kernel.serve.routes import Call, Route
 from yunmeng.kernel.serve.services import Services
@@ -109,7 +110,7 @@ class Subscriptions:
         """Retrieves a subscription (§5.8.3, §5.11.4)."""
         media, context = accepted(call.request), await request_context(call)
         (shown,) = await self._shown(call, [await self._load(call)], context)
-        return answer(shown, context, media, headers=_preference(call))
+        return answer(shown, context, media, headers=applied(call))
 
     async def update(self, call: Call) -> Response:
         """Replaces members of a subscription (§5.8.2, §5.11.3, §5.5.8); null removes one."""
@@ -190,16 +191,6 @@ async def _hosted(
     found = {*known, *own_urls(call, member), *own_urls(call, body.get("jsonldContext"))}
     await learn(call.services, call.tenant, found)
     return tuple(sorted(found))
-
-
-def _preference(call: Call) -> dict[str, str]:
-    """Says that a wish for an earlier version was heard; subscriptions look alike in all (§6.3.6)."""
-    for wish in (header(call.request, b"prefer") or "").split(","):
-        name, _, value = wish.partition(";")[0].partition("=")
-        if name.strip().lower() == "ngsi-ld":
-            version = value.strip().strip('"')
-            return {"Preference-Applied": f"ngsi-ld={version}"}
-    return {}
 
 
 async def _work_out(kept: Kept, tenant: str, services: Services) -> Watch:

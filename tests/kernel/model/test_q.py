@@ -154,17 +154,15 @@ def test_linked_paths_are_not_followed_everywhere():
         parse_q("sensor{humidity}==40", CORE)
 
 
-@pytest.mark.parametrize(
-    "pattern", ["(a+)+", "(a|a)*b", "((ab)*c)+", r"(a)\1", "(?=a)", "a" * 2001, "[", "(x{1,}){2,}"]
-)
-def test_patterns_that_may_never_end_are_refused(pattern):
+@pytest.mark.parametrize("pattern", [r"(a)\1", "(?=a)", "(?<!a)b", "a" * 2001, "[", "(", "a{9999}"])
+def test_patterns_that_look_around_or_do_not_end_are_refused(pattern):
     with pytest.raises(BadInput):
         check_pattern(pattern)
 
 
 @pytest.mark.parametrize(
     "pattern",
-    ["^urn:ngsi-ld:[A-Z]+:.*$", "(Merc|BMW).*", r"(\(\+)+", "([+*|])+", "(ab)?c{2}", "(?:a+)|(?:b)"],
+    ["^urn:ngsi-ld:[A-Z]+:.*$", "(Merc|BMW).*", r"(\(\+)+", "([+*|])+", "(ab)?c{2}", "(?:a+)|(?:b)", "(a+)+"],
 )
 def test_plain_patterns_pass(pattern):
     assert check_pattern(pattern).pattern == pattern

@@ -17,6 +17,7 @@ from yunmeng.kernel.model.change_records import (
     record_of,
 )
 from yunmeng.kernel.model.compact import LOCATION, Representation, compact_entity, pick_language
+from yunmeng.kernel.model.compact_stored import compact_stored
 from yunmeng.kernel.model.conditions import (
     And,
     Compare,
@@ -69,7 +70,7 @@ from yunmeng.kernel.model.operations import (
 )
 from yunmeng.kernel.model.ordering import SortKey, parse_order, sorting
 from yunmeng.kernel.model.packing import Row, decode_batch, encode_batch, make_batch
-from yunmeng.kernel.model.pattern import check_pattern
+from yunmeng.kernel.model.pattern import Pattern, check_pattern
 from yunmeng.kernel.model.q import parse_q
 from yunmeng.kernel.model.reading import Reading, make_batch_of
 from yunmeng.kernel.model.selection import (
@@ -130,6 +131,7 @@ __all__ = [
     "Outcome",
     "PartialUpdate",
     "Path",
+    "Pattern",
     "Quality",
     "Range",
     "Reading",
@@ -155,6 +157,7 @@ __all__ = [
     "check_geometry",
     "check_pattern",
     "compact_entity",
+    "compact_stored",
     "context_link",
     "core_version",
     "decode_batch",

@@ -214,7 +214,7 @@ def _instance(mode: Mode, name: str, body: dict[str, Any]) -> Document:
     member = VALUE_MEMBERS.get(kind, "")
     instance: Document = {"type": kind} if kind else {}
     for key, value in body.items():
-        if key == member:
+        if member and key == member:
             if value == NULL and mode.nulls:
                 instance[key] = NULL
             else:

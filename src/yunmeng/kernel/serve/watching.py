@@ -1,6 +1,5 @@
 """Subscriptions as data: what is kept of one, and what is worked out from it to match changes (§5.2.12)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,9 +13,11 @@ from yunmeng.kernel.model import (
     Context,
     ContextLibrary,
     GeoCondition,
+    Pattern,
     Representation,
     ScopeSelection,
     TypeSelection,
+    check_pattern,
     parse_geo,
     parse_q,
     parse_scopes,
@@ -24,7 +25,6 @@ from yunmeng.kernel.model import (
 )
 from yunmeng.kernel.serve.body import as_array, as_object, text_member
 from yunmeng.kernel.serve.endpoint import Endpoint, read_endpoint
-from yunmeng.kernel.serve.ngsild.parameters import pattern
 from yunmeng.kernel.serve.ngsild.projection import Tree, parse_projection
 from yunmeng.kernel.serve.ngsild.representation import View
 from yunmeng.kernel.serve.replies import GEO_JSON
@@ -87,7 +87,7 @@ class Selector:
 
     types: TypeSelection | None
     ids: frozenset[str]
-    id_pattern: re.Pattern[str] | None
+    id_pattern: Pattern | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ def _selectors(body: Mapping[str, object], context: Context) -> tuple[Selector, 
             Selector(
                 None if types == "*" else parse_types(types, context),
                 frozenset(map(check_urn, many)),
-                re.compile(pattern(text_member(one, "idPattern"))) if "idPattern" in one else None,
+                check_pattern(text_member(one, "idPattern")) if "idPattern" in one else None,
             )
         )
     return tuple(found)

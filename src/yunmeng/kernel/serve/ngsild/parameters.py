@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from yunmeng.kernel.base import BadInput, check_urn
-from yunmeng.kernel.model import Context
+from yunmeng.kernel.model import Context, check_pattern
 from yunmeng.kernel.serve.refusals import TooMany
 
 MOST_PER_PAGE = 1000
 MOST_OFFSET = 10_000_000
-_LONGEST_PATTERN = 256
 
 _DURATION = re.compile(
     r"P(?:(?P<w>\d{1,5})W)?(?:(?P<d>\d{1,5})D)?"
@@ -118,16 +117,11 @@ def pattern(text: str | None) -> str:
     """Reads an ``idPattern``.
 
     Raises:
-        BadInput: ``query.pattern`` when it is no regular expression, or too long.
+        BadInput: ``pattern.bad`` when it is no regular expression, or too long.
     """
     if not text:
         return ""
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as cause:
-        raise BadInput("query.pattern", pattern=text, reason=str(cause)) from cause
-    if len(text) > _LONGEST_PATTERN:
-        raise BadInput("query.pattern", pattern=text, reason=f"> {_LONGEST_PATTERN}")
+    check_pattern(text)
     return text
 
 

@@ -1,6 +1,5 @@
 """Which registrations concern a request, and with what part of it (ETSI GS CIM 009 §5.12)."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from yunmeng.kernel.model import (
     ScopeSelection,
     TypeIs,
     TypeSelection,
+    check_pattern,
     matches,
     matches_geo,
     matches_scopes,
@@ -166,7 +166,7 @@ def _selects(entity: EntityInfo, need: Need) -> bool:
     if need.ids:
         return any(_names(entity, id_) for id_ in need.ids)
     # two patterns cannot be compared, so a source that has one may well hold what the other one means
-    return not (need.pattern and entity.id) or re.search(need.pattern, entity.id) is not None
+    return not (need.pattern and entity.id) or check_pattern(need.pattern).search(entity.id) is not None
 
 
 def _names(entity: EntityInfo, id_: str) -> bool:

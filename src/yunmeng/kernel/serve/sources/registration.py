@@ -12,6 +12,7 @@ from yunmeng.kernel.model import (
     ContextLibrary,
     ContextMember,
     Document,
+    Pattern,
     check_geometry,
     check_pattern,
     expand_fragment,
@@ -59,7 +60,7 @@ class EntityInfo:
 
     types: frozenset[str]
     id: str = ""
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

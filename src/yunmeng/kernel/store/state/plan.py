@@ -5,7 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
-from yunmeng.kernel.model import GeoCondition, GeoMatcher, ScopeSelection, check_pattern, matches_scopes
+from yunmeng.kernel.model import (
+    GeoCondition,
+    GeoMatcher,
+    Pattern,
+    ScopeSelection,
+    check_pattern,
+    matches_scopes,
+)
 from yunmeng.kernel.store.state.facets import Box, place_of
 from yunmeng.kernel.store.state.port import EntityQuery
 from yunmeng.kernel.store.state.shapes import Book
@@ -61,7 +68,7 @@ class Plan:
     rest: list[Sql] = field(default_factory=list[Sql])
     where: list[Sql] = field(default_factory=list[Sql])
     prefixes: tuple[str, ...] | None = None
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
     ask: bool = False
     geo: GeoMatcher | None = None
     wished: set[int] = field(default_factory=set[int])

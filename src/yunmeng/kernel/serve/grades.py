@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
+import msgspec
+
 from yunmeng.kernel.base import Forbidden, now_us
 from yunmeng.kernel.model import And, Compare, Condition, Document, Exists, Linked, Or, TypeLibrary
 from yunmeng.kernel.serve.routes import Call
@@ -22,6 +24,11 @@ class Grades:
 
     def __init__(self, library: TypeLibrary) -> None:
         self.by_attribute: Mapping[str, int] = _graded(library)
+        self._written = [msgspec.json.encode(uri) for uri in self.by_attribute]
+
+    def touch(self, body: bytes) -> bool:
+        """Tells whether a stored document may hold a graded attribute; it is not parsed for that."""
+        return any(written in body for written in self._written)
 
     def above(self, clearance: int) -> frozenset[str]:
         """Returns the attributes that stay closed."""
@@ -44,6 +51,12 @@ def _grades(call: Call) -> Grades:
 def closed(call: Call) -> frozenset[str]:
     """Returns the attributes that this caller may not see."""
     return _grades(call).above(call.principal.clearance) if _grades(call).by_attribute else frozenset()
+
+
+def any_graded(call: Call, bodies: Sequence[bytes]) -> bool:
+    """Tells whether stored documents may hold what is not for everybody."""
+    grades = _grades(call)
+    return any(grades.touch(body) for body in bodies)
 
 
 async def open_documents(call: Call, documents: list[Document]) -> list[Document]:

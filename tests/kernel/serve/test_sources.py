@@ -435,3 +435,39 @@ async def test_who_names_an_entity_need_not_name_its_type(admin: httpx.AsyncClie
     source.says("GET", f"/entities/{GAUGE}", 200, gauge(level=7))
     assert (await admin.get(f"{ENTITIES}/{GAUGE}")).json()["level"]["value"] == 7
     assert (await admin.get(f"{ENTITIES}/urn:ngsi-ld:Gauge:other")).status_code == 404
+
+
+async def test_an_entity_map_names_the_holders(admin: httpx.AsyncClient, source: Source) -> None:
+    """§5.2.39: @none for this node, and the registrations that are relevant."""
+    here = {"id": "urn:ngsi-ld:Gauge:here", "type": "Gauge", "level": {"type": "Property", "value": 1}}
+    assert (await admin.post(ENTITIES, json=here)).status_code == 201
+    body = registration(source.url)
+    await register(admin, body)
+    source.says("GET", "/entities", 200, [gauge(level=2)])
+    for address in (f"{ENTITIES}?type=Gauge&entityMap=true", "/ngsi-ld/v1/entityMaps?type=Gauge"):
+        made = await admin.get(address)
+        assert made.status_code == 201, made.text
+        held = (await admin.get(made.headers["NGSILD-EntityMap"])).json()["entityMap"]
+        assert held == {here["id"]: ["@none"], GAUGE: [body["id"]]}
+    headers = {"NGSILD-EntityMap": made.headers["NGSILD-EntityMap"]}
+    source.says("GET", "/entities", 200, [])
+    rows = (await admin.get(f"{ENTITIES}?type=Gauge", headers=headers)).json()
+    assert [row["id"] for row in rows] == [here["id"]]
+
+
+async def test_a_snapshot_keeps_what_sources_hold(admin: httpx.AsyncClient, source: Source) -> None:
+    """§5.16.1.4: its queries look beyond this node, questions in it do not."""
+    await register(admin, registration(source.url))
+    source.says("GET", "/entities", 200, [gauge(level=2)])
+    body = {"type": "Snapshot", "snapshotQueries": [{"type": "Query", "entities": [{"type": "Gauge"}]}]}
+    made = await admin.post("/ngsi-ld/v1/snapshots", json=body)
+    assert made.status_code == 201, made.text
+    snapshot = (await admin.get(made.headers["location"])).json()
+    assert snapshot["snapshotStatus"] == "success"
+    asked = len(source.asked)
+    answer = await admin.get(
+        f"{ENTITIES}?type=Gauge&options=keyValues", headers={"NGSILD-Snapshot": snapshot["id"]}
+    )
+    assert [row["level"] for row in answer.json()] == [2]
+    assert len(source.asked) == asked
+    assert (await admin.delete(made.headers["location"])).status_code == 204

@@ -10,7 +10,7 @@ import click
 from benchmarks.budgets import Verdict, judge
 from benchmarks.figures import Figure
 
-NAMES = ("start", "bus", "state", "history", "ingest", "serve")
+NAMES = ("start", "bus", "state", "history", "ingest", "serve", "federation")
 
 
 @click.command()
@@ -23,9 +23,10 @@ def main(names: tuple[str, ...], json_: bool) -> None:
         click.echo(f"{name} ...", err=True)
         with redirect_stdout(sys.stderr):
             figures: list[Figure] = import_module(f"benchmarks.{name}").run()
-        verdicts += judge(figures)
+        judged = judge(figures)
+        verdicts += judged
         if not json_:
-            for verdict in verdicts[-len(figures) :]:
+            for verdict in judged:
                 show(verdict)
     if json_:
         click.echo(json.dumps([verdict.plain() for verdict in verdicts], indent=2, ensure_ascii=False))

@@ -2,7 +2,7 @@
 
 ``yunmeng broker`` runs as its users run it; the load comes from ``wrk`` and from a process of its own that
 writes ready bytes into sockets. Everything shares the machine, so each figure says how much processor time an
-answer took, process by process: those figures can be compared between runs, the rates only on a quiet machine.
+answer took, process by process: those figures can be compared between runs, rates only on a quiet machine.
 """
 
 import os
@@ -151,10 +151,15 @@ def press(broker: Broker, path: str, entities: int, seconds: float) -> tuple[flo
         text=True,
         check=True,
     )
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-    if rate is None or "Non-2xx" in done.stdout:
-        raise AssertionError(done.stdout + done.stderr)
-    waits = {f"p{p} ms": round(float(n) * _IN_MS[u], 2) for p, n, u in _PERCENTILES.findall(done.stdout)}
+    return rate_of(done.stdout)
+
+
+def rate_of(report: str) -> tuple[float, dict[str, float]]:
+    """Reads what ``wrk`` reports: answers a second and the latencies in ms."""
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", report)
+    if rate is None or "Non-2xx" in report:
+        raise AssertionError(report)
+    waits = {f"p{p} ms": round(float(n) * _IN_MS[u], 2) for p, n, u in _PERCENTILES.findall(report)}
     return float(rate[1]), waits
 
 
@@ -212,7 +217,7 @@ def measure(
     settings: Sequence[str] = (),
 ) -> list[Figure]:
     """Measures paths on one broker, which holds the entities then."""
-    with tempfile.TemporaryDirectory() as folder, running(_free_port(), Path(folder), *settings) as broker:
+    with tempfile.TemporaryDirectory() as folder, running(free_port(), Path(folder), *settings) as broker:
         figures = [measured(broker, "upsert", lambda: upsert(broker, entities))]
         time.sleep(3)
         figures += [
@@ -228,7 +233,8 @@ def measure(
     return figures
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,15 +1,14 @@
 """Sources asked side by side, and all pages of what they answer (ETSI GS CIM 009 §4.3.6)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from yunmeng.kernel.model import Condition, Context, ContextLibrary, Document
-from yunmeng.kernel.serve.sources.forwarding import Answer, Forward, Forwarder, Origin, forward_context
+from yunmeng.kernel.model import Condition, Context, ContextLibrary
+from yunmeng.kernel.serve.sources.forwarding import Forward, Forwarder, Origin, forward_context
 from yunmeng.kernel.serve.sources.registration import Registration
-from yunmeng.kernel.serve.sources.remote import entities_of
+from yunmeng.kernel.serve.sources.remote import entity_of, views_of
+from yunmeng.kernel.serve.sources.views import Reading, View
 from yunmeng.kernel.serve.sources.warnings import Warnings
-
-Reading = Callable[[Answer, ContextLibrary, Warnings], Awaitable[list[Document]]]
 
 _MOST_PAGES = 10
 
@@ -40,16 +39,16 @@ class Sight:
         return forward_context(registration, self.asking.context) or self.contexts.core
 
     async def views(
-        self, forwards: Sequence[Forward], most: int = 0, read: Reading = entities_of
-    ) -> list[list[Document]]:
+        self, forwards: Sequence[Forward], most: int = 0, read: Reading = entity_of
+    ) -> list[list[View]]:
         """Returns what each source shows; ``most`` entities are enough, 0 for all."""
         answers = await self.forwarder.send_all(forwards, self.origin)
-        views = [await read(answer, self.contexts, self.warnings) for answer in answers]
+        views = [await views_of(answer, self.contexts, self.warnings, read) for answer in answers]
         for view, forward in zip(views, forwards, strict=True):
             await self._further(forward, view, most, read)
         return views
 
-    async def _further(self, forward: Forward, view: list[Document], most: int, read: Reading) -> None:
+    async def _further(self, forward: Forward, view: list[View], most: int, read: Reading) -> None:
         """Turns the pages of a source that has more than one of them."""
         limit = int(forward.parameters.get("limit", "0"))
         for page in range(1, _MOST_PAGES):
@@ -57,4 +56,4 @@ class Sight:
                 return
             parameters = {**forward.parameters, "offset": str(limit * page)}
             answer = await self.forwarder.send(replace(forward, parameters=parameters), self.origin)
-            view.extend(await read(answer, self.contexts, self.warnings))
+            view.extend(await views_of(answer, self.contexts, self.warnings, read))

@@ -15,7 +15,7 @@ from yunmeng.kernel.serve.sources.evolutions import Elsewhere, JoinedHistory, Kn
 from yunmeng.kernel.serve.sources.judging import offers, within
 from yunmeng.kernel.serve.sources.matching import Need, TimeFrame, leaves, matching, overlaps
 from yunmeng.kernel.serve.sources.registration import Registration
-from yunmeng.kernel.serve.sources.remote import evolutions_of, is_dated
+from yunmeng.kernel.serve.sources.remote import evolution_of, is_dated
 from yunmeng.kernel.store import EntityQuery, Point
 from yunmeng.kernel.trust import Reach
 
@@ -79,7 +79,9 @@ class Evolutions:
             for one in found
             if offers(one, _RETRIEVING if id_ else _QUERYING)
         ]
-        return [one for view in await self.sight.views(forwards, read=evolutions_of) for one in view]
+        views = await self.sight.views(forwards, read=evolution_of)
+        told = (one.document(self.sight.warnings) for view in views for one in view)
+        return [one for one in told if one is not None]
 
 
 def concerned(registrations: Sequence[Registration]) -> list[Registration]:

@@ -1,59 +1,55 @@
 """What sources answer to reads, turned into stored documents."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from yunmeng.kernel.base import BadInput, YunmengError
 from yunmeng.kernel.model import Context, ContextLibrary, Document, expand_entity, expand_fragment
 from yunmeng.kernel.serve.sources.forwarding import Answer
+from yunmeng.kernel.serve.sources.views import Reading, View
 from yunmeng.kernel.serve.sources.warnings import Warnings
 
 _TIMES = ("createdAt", "modifiedAt", "deletedAt", "expiresAt", "instanceId")
 _NO_ATTRIBUTES = frozenset(("id", "type", "scope", "@context", *_TIMES))
 
 
-async def entities_of(answer: Answer, contexts: ContextLibrary, warnings: Warnings) -> list[Document]:
-    """Returns the entities of an answer; one that cannot be understood is left out whole, with a warning."""
-    return await _documents(answer, contexts, warnings, _entity)
-
-
-async def evolutions_of(answer: Answer, contexts: ContextLibrary, warnings: Warnings) -> list[Document]:
-    """Returns the evolutions of an answer: entities with all instances of each attribute (§4.5.6)."""
-    return await _documents(answer, contexts, warnings, _evolution)
-
-
-async def _documents(
-    answer: Answer,
-    contexts: ContextLibrary,
-    warnings: Warnings,
-    read: Callable[[dict[str, Any], Context], Document],
-) -> list[Document]:
+async def views_of(answer: Answer, contexts: ContextLibrary, warnings: Warnings, read: Reading) -> list[View]:
+    """Returns the entities of an answer; what is no list of entities is left out whole, with a warning."""
     warnings.look(answer)
     if not answer.fine or not answer.body:
         return []
     value = answer.decoded()
     items = cast("list[object]", value) if isinstance(value, list) else [value]
-    found: list[Document] = []
     try:
-        for item in items:
-            body = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
-            inline = "@context" in body
-            context = await contexts.resolve(body["@context"]) if inline else answer.forward.context
-            found.append(read(body, context))
+        return [await _view(answer, item, contexts, read) for item in items]
     except YunmengError:
         warnings.invalid(answer)
         return []
-    return found
 
 
-def _entity(body: dict[str, Any], context: Context) -> Document:
-    document = expand_entity(body or None, context)
+async def _view(answer: Answer, item: object, contexts: ContextLibrary, read: Reading) -> View:
+    body = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+    if not isinstance(body.get("id"), str):
+        raise BadInput("entity.no-id")
+    context = answer.forward.context
+    if "@context" in body:
+        context = await contexts.resolve(body["@context"])
+    return View(answer, body, context, read)
+
+
+def entity_of(body: Mapping[str, Any], context: Context) -> Document:
+    """Reads an entity, the times of the system too.
+
+    Raises:
+        BadInput: those of the model.
+    """
+    document = expand_entity(body, context)
     keep_times(body, document, context)
     return document
 
 
-def _evolution(body: dict[str, Any], context: Context) -> Document:
-    """Reads an evolution, deleted attributes in it too; scopes over time stand among the attributes."""
+def evolution_of(body: Mapping[str, Any], context: Context) -> Document:
+    """Reads an evolution (§4.5.6), deleted attributes too; scopes over time stand among the attributes."""
     scope = body.get("scope")
     dated = is_dated(scope)
     rest = {name: value for name, value in body.items() if not (dated and name == "scope")}

@@ -471,3 +471,13 @@ async def test_a_snapshot_keeps_what_sources_hold(admin: httpx.AsyncClient, sour
     assert [row["level"] for row in answer.json()] == [2]
     assert len(source.asked) == asked
     assert (await admin.delete(made.headers["location"])).status_code == 204
+
+
+async def test_only_what_one_broker_holds_is_put_in_order(admin: httpx.AsyncClient, source: Source) -> None:
+    """§4.23.1: a registration that matches makes a query one of several brokers; another does not."""
+    await register(admin, registration(source.url))
+    refused = await admin.get(f"{ENTITIES}?type=Gauge&orderBy=level")
+    assert (refused.status_code, refused.json()["key"]) == (400, "source.ordered")
+    for query in ("type=Pump&orderBy=level", "type=Gauge&orderBy=level&local=true"):
+        assert (await admin.get(f"{ENTITIES}?{query}")).status_code == 200
+    assert not source.asked

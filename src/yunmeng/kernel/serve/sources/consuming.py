@@ -6,7 +6,7 @@ from functools import wraps
 
 from starlette.responses import Response
 
-from yunmeng.kernel.base import BadInput, NotFound
+from yunmeng.kernel.base import NotFound
 from yunmeng.kernel.model import Context, parse_q
 from yunmeng.kernel.serve.body import as_object, decode_json
 from yunmeng.kernel.serve.heading import parameters_of
@@ -26,11 +26,8 @@ from yunmeng.kernel.serve.sources.warnings import Warnings
 _MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"))
 
 
-def distributed_read(handler: RouteHandler, *, ordered: bool = False) -> RouteHandler:
-    """Returns a handler that reads through :class:`FederatedState`; as it was while no source is registered.
-
-    ``ordered`` handlers refuse to sort what several brokers hold (§4.23).
-    """
+def distributed_read(handler: RouteHandler) -> RouteHandler:
+    """Returns a handler that reads through :class:`FederatedState`; as it was while no source is registered."""
 
     @wraps(handler)
     async def read(call: Call) -> Response:
@@ -39,17 +36,13 @@ def distributed_read(handler: RouteHandler, *, ordered: bool = False) -> RouteHa
         # all types are asked of this node alone (Table 6.4.3.2-1)
         if not registrations or flag(parameters, "local") or parameters.get("type") == "*":
             return await handler(call)
-        return await _read(call, handler, registrations, ordered=ordered)
+        return await _read(call, handler, registrations)
 
     return read
 
 
-async def _read(
-    call: Call, handler: RouteHandler, registrations: Sequence[Registration], *, ordered: bool
-) -> Response:
+async def _read(call: Call, handler: RouteHandler, registrations: Sequence[Registration]) -> Response:
     parameters, context = await _asked(call)
-    if ordered and parameters.get("orderBy"):
-        raise BadInput("source.ordered")
     services = call.services
     sight = sight_of(call, _asking(parameters, context))
     state = FederatedState(services.state, registrations, sight, services.settings.node.division)

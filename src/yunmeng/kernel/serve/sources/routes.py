@@ -67,7 +67,7 @@ _QUERY = frozenset(
 def distributed(route: Route) -> Route:
     """Returns a route whose operation is shared with context sources, where the standard has it so."""
     if (route.method, route.path) in _QUERY:
-        return replace(route, handler=distributed_read(route.handler, ordered=True))
+        return replace(route, handler=distributed_read(route.handler))
     if route.method == "GET" and route.path in _READ:
         return replace(route, handler=distributed_read(route.handler))
     if (route.method, route.path) in _EVOLUTIONS:

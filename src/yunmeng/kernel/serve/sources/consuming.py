@@ -27,7 +27,7 @@ _MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "expires
 
 
 def distributed_read(handler: RouteHandler) -> RouteHandler:
-    """Returns a handler that reads through :class:`FederatedState`; as it was while no source is registered."""
+    """Returns a handler that reads through :class:`FederatedState`; the same while no source is there."""
 
     @wraps(handler)
     async def read(call: Call) -> Response:

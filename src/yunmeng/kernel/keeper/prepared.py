@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, zip_longest
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -30,6 +30,7 @@ MOMENT_LENGTH = len("2026-11-22T04:00:00.123456Z")
 _CREATED, _MODIFIED = b"\x00" * MOMENT_LENGTH, b"\x01" * MOMENT_LENGTH
 _STAMPS = b',"createdAt":"' + _CREATED + b'","modifiedAt":"' + _MODIFIED + b'"'
 _END = _STAMPS + b"}"
+_NO_ROWS: tuple[tuple[()], ...] = ((),) * 5
 _SPECIAL = frozenset(("scope", EXPIRY))
 
 moment_us = lru_cache(maxsize=65_536)(instant_us)
@@ -132,63 +133,52 @@ def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -
         return None
     parts = [_encode({"id": document["id"], "type": document["type"]})[:-1]]
     place = len(parts[0])
-    columns = _Columns()
+    rows: list[tuple[str, str, str, int, float]] = []
+    texts: dict[int, str] = {}
+    cuts = array("I")
     for name, instances in document.items():
         if ":" not in name:
             continue
-        head = b"," + _encode(name) + b":["
-        for number, instance in enumerate(instances):
+        before = b"," + _name(name) + b":["
+        for instance in instances:
             if EXPIRY in instance:
                 return None
             body = _encode(instance)[:-1] + _END
-            before = b"," if number else head
-            columns.add(name, instance, place + len(before), len(body))
-            place += len(before) + len(body)
+            start = place + len(before)
+            place = start + len(body)
+            cuts.append(start)
+            cuts.append(place)
             parts += (before, body)
+            before = b","
+            unit, number, text = value_columns(instance)
+            if text is not None:
+                texts[len(rows)] = text
+            observed = instance.get("observedAt")
+            rows.append(
+                (name, instance.get("datasetId", ""), unit, moment_us(observed) if observed else 0, number)
+            )
         parts.append(b"]")
         place += 1
     parts.append(_END)
-    return columns.laid(document, mode, b"".join(parts))
+    divisions = document.get(DIVISION)
+    attributes, dataset_ids, units, observed_at, numbers = zip(*rows, strict=True) if rows else _NO_ROWS
+    return Prepared(
+        document["id"],
+        mode,
+        tuple(document["type"]),
+        str(divisions[0].get("value", "")) if divisions else "",
+        b"".join(parts),
+        tuple(boxes_of(document)),
+        attributes,
+        dataset_ids,
+        units,
+        array("q", observed_at).tobytes(),
+        array("d", numbers).tobytes(),
+        texts,
+        cuts.tobytes(),
+    )
 
 
-class _Columns:
-    """The rows of one entity, column by column."""
-
-    def __init__(self) -> None:
-        self.attributes: list[str] = []
-        self.dataset_ids: list[str] = []
-        self.units: list[str] = []
-        self.observed_at: list[int] = []
-        self.numbers: list[float] = []
-        self.texts: dict[int, str] = {}
-        self.cuts: list[int] = []
-
-    def add(self, name: str, instance: Document, start: int, length: int) -> None:
-        unit, number, text = value_columns(instance)
-        if text is not None:
-            self.texts[len(self.attributes)] = text
-        self.attributes.append(name)
-        self.dataset_ids.append(instance.get("datasetId", ""))
-        self.units.append(unit)
-        observed_at: Any = instance.get("observedAt")
-        self.observed_at.append(moment_us(observed_at) if observed_at is not None else 0)
-        self.numbers.append(number)
-        self.cuts += (start, start + length)
-
-    def laid(self, document: Document, mode: Literal["create", "upsert", "replace"], body: bytes) -> Prepared:
-        divisions = document.get(DIVISION)
-        return Prepared(
-            document["id"],
-            mode,
-            tuple(document["type"]),
-            str(divisions[0].get("value", "")) if divisions else "",
-            body,
-            tuple(boxes_of(document)),
-            tuple(self.attributes),
-            tuple(self.dataset_ids),
-            tuple(self.units),
-            array("q", self.observed_at).tobytes(),
-            array("d", self.numbers).tobytes(),
-            self.texts,
-            array("I", self.cuts).tobytes(),
-        )
+@lru_cache(maxsize=16_384)
+def _name(uri: str) -> bytes:
+    return _encode(uri)

@@ -13,6 +13,8 @@ from yunmeng.kernel.trust import SYSTEM, AuditEvent, AuditLog
 
 _log = logging.getLogger("yunmeng.audit")
 _PAUSE_S = 1.0
+# the stream holds the events on disk meanwhile, and an entry of the log costs a dozen syncs of its own
+_LINGER_S = 0.2
 _LONGEST = 500
 POSITION = "position"
 
@@ -47,6 +49,7 @@ class Auditor:
             await self._append(_events(messages, self._written))
             self._written = max(self._written, messages[-1].position)
             await self._consumer.ack(messages[-1].position)
+            await asyncio.sleep(_LINGER_S)
 
     async def _append(self, events: list[AuditEvent]) -> None:
         """Writes the events, and waits for as long as the disk refuses: the stream keeps them meanwhile."""

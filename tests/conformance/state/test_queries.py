@@ -28,7 +28,7 @@ from yunmeng.kernel.model import (
     matches,
     matches_geo,
 )
-from yunmeng.kernel.store import Commit, EntityQuery, StateReader, StateWriter
+from yunmeng.kernel.store import Commit, EntityQuery, Selector, StateReader, StateWriter
 from yunmeng.kernel.trust import Reach
 
 from .entities import ALL, LEVEL, METER, PLACE, PUMP, STATUS, compare, ids, keep, observed, point, put, urn
@@ -57,6 +57,28 @@ async def test_ids_patterns_types_and_attributes(store: StateWriter, reader: Sta
     with pytest.raises(BadInput) as caught:
         await ids(reader, id_pattern="(")
     assert caught.value.key == "pattern.bad"
+
+
+async def test_one_of_several_selectors_is_enough(store: StateWriter, reader: StateReader) -> None:
+    await keep(
+        store,
+        *(put(urn(name), {LEVEL: number}) for number, name in enumerate(("a1", "a2", "b1"))),
+        *(put(urn(name), types=(PUMP,)) for name in ("p1", "p2")),
+    )
+    one, pumps = Selector((urn("a1"),), types=TypeIs(METER)), Selector(types=TypeIs(PUMP))
+    assert await ids(reader, selectors=(one, pumps)) == ["a1", "p1", "p2"]
+    assert await ids(reader, selectors=(one, Selector((urn("p2"), urn("b1")), types=TypeIs(PUMP)))) == [
+        "a1",
+        "p2",
+    ]
+    pattern = Selector(id_pattern=":[ap]2$", types=TypeIs(METER))
+    assert await ids(reader, selectors=(pattern, pumps)) == ["a2", "p1", "p2"]
+    assert await ids(reader, selectors=(pattern, Selector((urn("b1"),)))) == ["a2", "b1"]
+    assert await ids(reader, selectors=(one, pattern), conditions=compare(LEVEL, ">", 0)) == ["a2"]
+    assert await ids(reader, selectors=(pattern, pumps), ids=(urn("p1"), urn("a1"))) == ["p1"]
+    for selectors, total in (((one, pumps), 3), ((pattern, pumps), 3), ((one, one), 1)):
+        page = await reader.query(EntityQuery(ALL, selectors=selectors, count=True, limit=1))
+        assert (len(page.documents), page.count) == (1, total)
 
 
 async def test_scopes_and_divisions(store: StateWriter, reader: StateReader) -> None:

@@ -190,6 +190,24 @@ async def test_values_that_are_names_are_expanded_when_asked(admin: httpx.AsyncC
     assert len((await admin.post(f"{OPERATIONS}/query", json=body)).json()) == 1
 
 
+@pytest.mark.parametrize(
+    ("selectors", "numbers"),
+    [
+        ([{"type": "Pump"}, {"type": "Station"}], [0, 1, 2, 3, 4, 5]),
+        ([{"type": "Pump", "id": "urn:ngsi-ld:Station:2"}, {"type": "Station"}], [1, 2, 3, 5]),
+        ([{"type": "Pump", "idPattern": ".*:[45]$"}, {"type": "*", "id": "urn:ngsi-ld:Station:1"}], [1, 4]),
+        ([{"type": "Pump;Station"}, {"type": "Pump|Absent", "idPattern": ".*:0$"}], [0]),
+    ],
+)
+async def test_an_entity_must_suit_one_of_the_selectors(
+    filled: httpx.AsyncClient, selectors: list[dict[str, Any]], numbers: list[int]
+) -> None:
+    """§5.2.23: entities of a Query."""
+    found = await filled.post(f"{OPERATIONS}/query", json={"type": "Query", "entities": selectors})
+    assert found.status_code == 200, found.text
+    assert [row["id"] for row in found.json()] == [f"urn:ngsi-ld:Station:{number}" for number in numbers]
+
+
 async def test_the_id_of_a_selector_outranks_its_pattern(filled: httpx.AsyncClient) -> None:
     """Table 5.2.33-1."""
     selector = {"type": "*", "id": "urn:ngsi-ld:Station:1", "idPattern": ".*:2$"}

@@ -8,6 +8,9 @@ import msgspec
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.serve.body import as_object
 
+SELECTORS = "entities"
+"""The parameter that holds several selectors, as JSON; no address can have it."""
+
 _GEO = ("georel", "geometry", "coordinates", "geoproperty")
 _LISTS = ("attrs", "pick", "omit", "datasetId", "expandValues", "containedBy", "jsonKeys")
 _TEXTS = ("q", "scopeQ", "lang", "csf", "join", "entityMapLifetime", "geometryProperty")
@@ -57,23 +60,26 @@ def _ordering_parameters(ordering: Mapping[str, object]) -> dict[str, str]:
 
 
 def _selector_parameters(entities: object) -> dict[str, str]:
-    """Joins the selectors of a Query; several count as alternatives of type and id."""
+    """Writes the selectors of a Query; where several choose by more than types, they go on as they are."""
     if not isinstance(entities, list) or not entities:
         raise BadInput("json.array", where="entities")
-    selectors = [as_object(one, "entities") for one in cast("list[object]", entities)]
-    types = [_text(one.get("type"), "entities.type") for one in selectors]
-    parameters = {"type": "*" if "*" in types else ",".join(types)}
-    ids = [id_ for one in selectors if "id" in one for id_ in _ids(one["id"])]
-    if ids:
-        parameters["id"] = ",".join(ids)
-    # of one selector the id counts, if it has both (§5.2.33)
-    patterns = [
-        _text(one["idPattern"], "idPattern") for one in selectors if "idPattern" in one and "id" not in one
-    ]
-    if patterns:
-        parameters["idPattern"] = (
-            "|".join(f"(?:{one})" for one in patterns) if len(patterns) > 1 else patterns[0]
-        )
+    selectors = [_selector(as_object(one, "entities")) for one in cast("list[object]", entities)]
+    if len(selectors) == 1:
+        return selectors[0]
+    types = [one["type"] for one in selectors]
+    parameters = {"type": "*" if "*" in types else ",".join(f"({one})" for one in types)}
+    if any(one.keys() - {"type"} for one in selectors):
+        parameters[SELECTORS] = _plain(selectors)
+    return parameters
+
+
+def _selector(one: Mapping[str, object]) -> dict[str, str]:
+    """Writes one selector; of an id and a pattern the id counts (§5.2.33)."""
+    parameters = {"type": _text(one.get("type"), "entities.type")}
+    if "id" in one:
+        parameters["id"] = ",".join(_ids(one["id"]))
+    elif "idPattern" in one:
+        parameters["idPattern"] = _text(one["idPattern"], "idPattern")
     return parameters
 
 

@@ -4,10 +4,20 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, NotFound
-from yunmeng.kernel.model import Context, Order, parse_geo, parse_order, parse_q, parse_scopes, parse_types
+from yunmeng.kernel.model import (
+    Context,
+    Order,
+    TypeSelection,
+    parse_geo,
+    parse_order,
+    parse_q,
+    parse_scopes,
+    parse_types,
+)
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import paths_of, refuse_graded
 from yunmeng.kernel.serve.heading import parameters_of
@@ -25,12 +35,12 @@ from yunmeng.kernel.serve.ngsild.parameters import (
     pattern,
     urns,
 )
-from yunmeng.kernel.serve.ngsild.query_body import body_parameters
+from yunmeng.kernel.serve.ngsild.query_body import SELECTORS, body_parameters
 from yunmeng.kernel.serve.ngsild.representation import collection, join_level, read_view, show
 from yunmeng.kernel.serve.ngsild.tenants import tenant_exists
 from yunmeng.kernel.serve.ngsild.versions import applied, fall_back, prefer_of
 from yunmeng.kernel.serve.routes import Call
-from yunmeng.kernel.store import EntityPage, EntityQuery
+from yunmeng.kernel.store import EntityPage, EntityQuery, Selector
 
 _GEO = ("georel", "geometry", "coordinates", "geoproperty")
 _SELECTORS = ("type", "id", "idPattern", "attrs", "pick", "q", "scopeQ", "georel")
@@ -141,14 +151,13 @@ def read_query(call: Call, parameters: Parameters, context: Context, wanted: Pag
         raise BadInput("query.selector")
     if csf := parameters.get("csf"):
         parse_q(csf, context)
-    types = parameters.get("type")
-    if types == "*" and parameters.get("local") == "false":
+    if parameters.get("type") == "*" and parameters.get("local") == "false":
         raise BadInput("query.everywhere")
     asked = EntityQuery(
         reach=call.reach,
         ids=urns(parameters.get("id")),
         id_pattern=pattern(parameters.get("idPattern")),
-        types=parse_types(types, context) if types and types != "*" else None,
+        types=_types(parameters, context),
         attributes=expanded(attribute_names(parameters), context),
         conditions=_conditions(parameters, context),
         geo=read_geo(parameters, context),
@@ -157,9 +166,26 @@ def read_query(call: Call, parameters: Parameters, context: Context, wanted: Pag
         offset=wanted.offset,
         count=wanted.count,
         order=read_order(parameters, context),
+        selectors=_selectors(parameters, context),
     )
     refuse_graded(call, asked)
     return asked
+
+
+def _types(parameters: Parameters, context: Context) -> TypeSelection | None:
+    types = parameters.get("type")
+    return parse_types(types, context) if types and types != "*" else None
+
+
+def _selectors(parameters: Parameters, context: Context) -> tuple[Selector, ...]:
+    """Reads the selectors of a Query that has several (§5.2.33): an entity must suit one of them."""
+    text = parameters.get(SELECTORS)
+    if not text:
+        return ()
+    return tuple(
+        Selector(urns(one.get("id")), pattern(one.get("idPattern")), _types(one, context))
+        for one in msgspec.json.decode(text, type=list[dict[str, str]])
+    )
 
 
 def _conditions(parameters: Parameters, context: Context) -> Any:

@@ -54,6 +54,20 @@ class Dialect(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a selector takes: entities of these shapes, with these ids (none: any), that match the pattern."""
+
+    shapes: frozenset[int]
+    ids: tuple[str, ...]
+    pattern: Pattern | None
+
+    def takes(self, id: str, shape: int) -> bool:
+        """Tells whether it takes an entity."""
+        fitting = shape in self.shapes and (not self.ids or id in self.ids)
+        return fitting and (self.pattern is None or self.pattern.search(id) is not None)
+
+
 @dataclass(slots=True)
 class Plan:
     """A query for one snapshot of the dictionaries.
@@ -69,6 +83,7 @@ class Plan:
     where: list[Sql] = field(default_factory=list[Sql])
     prefixes: tuple[str, ...] | None = None
     pattern: Pattern | None = None
+    choices: tuple[Choice, ...] = ()
     ask: bool = False
     geo: GeoMatcher | None = None
     wished: set[int] = field(default_factory=set[int])
@@ -76,7 +91,13 @@ class Plan:
     @property
     def is_exact(self) -> bool:
         """Tells whether SQL alone finds what matches."""
-        return not (self.ask or self.geo or self.pattern)
+        return not (self.ask or self.geo or self.pattern or self.choices)
+
+    def admits(self, id: str, shape: int) -> bool:
+        """Tells whether a candidate has an id and types that SQL could not decide about."""
+        if self.pattern is not None and self.pattern.search(id) is None:
+            return False
+        return not self.choices or any(one.takes(id, shape) for one in self.choices)
 
 
 def make_plan(query: EntityQuery, book: Book, home: str, dialect: Dialect) -> Plan:
@@ -90,6 +111,8 @@ def make_plan(query: EntityQuery, book: Book, home: str, dialect: Dialect) -> Pl
     _add_conditions(plan, query, book, dialect)
     if query.geo is not None:
         _add_geo(plan, query.geo, book, dialect)
+    if query.selectors:
+        _add_choices(plan, query, book, dialect)
     if query.id_pattern:
         plan.pattern = check_pattern(query.id_pattern)
     return plan
@@ -159,6 +182,27 @@ def _add_columns(plan: Plan, query: EntityQuery, book: Book, home: str, dialect:
         plan.where.append(dialect.among_texts("e.id", query.ids))
     if query.after:
         plan.where.append(Sql("e.id > ?", (query.after,)))
+
+
+def _add_choices(plan: Plan, query: EntityQuery, book: Book, dialect: Dialect) -> None:
+    choices = [
+        Choice(
+            plan.shapes & book.of_types(one.types) if one.types is not None else plan.shapes,
+            one.ids,
+            check_pattern(one.id_pattern) if one.id_pattern else None,
+        )
+        for one in query.selectors
+    ]
+    plan.shapes = frozenset[int]().union(*(one.shapes for one in choices))
+    plan.narrow = True
+    plan.where.append(either([_choice(one, dialect) for one in choices]))
+    # patterns are for Python to match
+    plan.choices = tuple(choices) if any(one.pattern for one in choices) else ()
+
+
+def _choice(choice: Choice, dialect: Dialect) -> Sql:
+    shapes = dialect.among("e.shape", sorted(choice.shapes))
+    return every([shapes, dialect.among_texts("e.id", choice.ids)] if choice.ids else [shapes])
 
 
 def _scopes(selection: ScopeSelection, book: Book) -> list[int]:

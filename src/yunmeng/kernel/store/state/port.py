@@ -18,10 +18,19 @@ Summary = Literal["count", "sum", "avg", "min", "max", "newest"]
 
 
 @dataclass(frozen=True, slots=True)
+class Selector:
+    """Which entities a selector takes (ETSI §5.2.33); what it does not say, any entity fulfils."""
+
+    ids: tuple[str, ...] = ()
+    id_pattern: str = ""
+    types: TypeSelection | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EntityQuery:
     """What a query asks for. URIs are expanded; ``conditions`` is the parsed ``q`` (ETSI §4.9).
 
-    Of ``attributes`` one is enough (ETSI §5.7.2); each of ``divisions`` reaches all that lies under it;
+    Of ``attributes`` and ``selectors`` one is enough (ETSI §5.7.2); each of ``divisions`` reaches all under it;
     ``id_pattern`` matches anywhere in the id unless anchored; ``after`` is the id before the page's first, of
     no use with an ``order``.
     """
@@ -40,6 +49,7 @@ class EntityQuery:
     after: str = ""
     count: bool = False
     order: Order | None = None
+    selectors: tuple[Selector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

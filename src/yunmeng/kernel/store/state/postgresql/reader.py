@@ -230,7 +230,7 @@ class PostgresqlReader:
         while True:
             sql = f"{_FIND} {where.text} AND e.id > ? ORDER BY e.id LIMIT ?"
             rows = await fetch(connection, sql, (*where.parameters, after, _CHUNK))
-            chosen = [row for row in rows if plan.pattern is None or plan.pattern.search(row[1])]
+            chosen = [row for row in rows if plan.admits(row[1], row[2])]
             for body in await self._merged(connection, chosen):
                 yield body
             if len(rows) < _CHUNK:

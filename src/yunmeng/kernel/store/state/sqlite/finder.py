@@ -138,7 +138,8 @@ class Finder:
         ]
 
     def _count(self, plan: Plan, query: EntityQuery) -> int:
-        if not plan.rows and not plan.rest and not query.ids and query.scope is None and not query.divisions:
+        narrowed = query.ids or query.selectors or query.scope is not None or query.divisions
+        if not plan.rows and not plan.rest and not narrowed:
             return sum(self._session.counts(query.reach, plan.shapes).values())
         limit = every([*plan.where, *self._shape_limit(plan), *self._rest(plan)])
         text = f"SELECT count(*) FROM entities e WHERE {limit.text}"  # noqa: S608 -- own pieces
@@ -163,7 +164,7 @@ class Finder:
         names = self._session.book.names
         asked = {names[uri] for uri in judge.attributes if uri in names}
         for entity, id, shape in self._session.each(walk.sql):
-            if plan.pattern is not None and plan.pattern.search(id) is None:
+            if not plan.admits(id, shape):
                 continue
             body = self._session.body(entity)
             measured = not asked.isdisjoint(self._session.shape(shape).last)

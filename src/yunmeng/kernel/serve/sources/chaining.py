@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from urllib.parse import quote
 from uuid import uuid4
@@ -27,6 +27,7 @@ _SERVICE = Principal("urn:yunmeng:service:notifier", kind="service", roles=("ser
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 300.0
 _LOOK_S = 1.0
+_AT_ONCE = 64
 
 _log = logging.getLogger("yunmeng.sources")
 _kept = msgspec.json.Decoder(Kept).decode
@@ -54,7 +55,7 @@ class Part:
 
     @property
     def digest(self) -> str:
-        """Tells one wording, and one place, from another."""
+        """Tells one wording, and one way there and back, from another."""
         text = _encode([self.forward.body, self.forward.context.key, self.registration.endpoint])
         return sha256(text).hexdigest()[:32]
 
@@ -70,18 +71,21 @@ class Chains:
         self._known = known
         self._forwarder = Forwarder()
         self._alias = node_alias(services)
+        http = services.settings.http
+        self._address = http.url.rstrip("/") or f"http://{http.host}:{http.port}"
         self.relay = Relay(services, self._forwarder, self._alias, known.registrations)
-        self._legs: dict[str, Leg] = {}
+        self._legs: dict[Key, dict[str, Leg]] = {}
         self._due: dict[Key, float] = {}
         self._pauses: dict[Key, float] = {}
+        self._busy: set[Key] = set()
         self._wake = asyncio.Event()
 
     async def start(self) -> None:
         """Loads the parts; those that no longer fit are put right."""
         for record in await self._services.state.records(LEG):
             leg = _leg(record.body)
-            self._legs[leg.id] = leg
-            self._soon((leg.tenant, leg.subscription))
+            self._legs.setdefault(_key(leg), {})[leg.source.id] = leg
+            self._soon(_key(leg))
         for watch in self._known.watches():
             self._soon((watch.tenant, watch.id))
 
@@ -93,21 +97,22 @@ class Chains:
             for watch in self._known.watches():
                 if watch.tenant == note.tenant:
                     self._soon((watch.tenant, watch.id))
-            for leg in self._legs.values():
-                if (leg.tenant, leg.source.id) == (note.tenant, note.id):
-                    self._soon((leg.tenant, leg.subscription))
+            for key, legs in self._legs.items():
+                if key[0] == note.tenant and note.id in legs:
+                    self._soon(key)
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
-        while True:
-            self._wake.clear()
-            self._look_for_expired()
-            now = time.monotonic()
-            ripe = [key for key, at in self._due.items() if at <= now]
-            for key in ripe:
-                del self._due[key]
-            await asyncio.gather(*(self._settle(key) for key in ripe))
-            if not any(at <= now for at in self._due.values()):
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._wake.clear()
+                self._look_for_expired()
+                now = time.monotonic()
+                ripe = [key for key, at in self._due.items() if at <= now and key not in self._busy]
+                for key in ripe[: _AT_ONCE - len(self._busy)]:
+                    del self._due[key]
+                    self._busy.add(key)
+                    group.create_task(self._settle(key))
                 await self._rest()
 
     async def close(self) -> None:
@@ -135,13 +140,13 @@ class Chains:
         now = now_us()
         active = {
             (tenant, one.id)
-            for tenant in {leg.tenant for leg in self._legs.values()}
+            for tenant in {tenant for tenant, _ in self._legs}
             for one in self._known.registrations(tenant)
             if one.active(now)
         }
-        for leg in self._legs.values():
-            if (leg.tenant, leg.source.id) not in active:
-                self._due.setdefault((leg.tenant, leg.subscription), 0.0)
+        for key, legs in self._legs.items():
+            if any((key[0], id_) not in active for id_ in legs):
+                self._due.setdefault(key, 0.0)
 
     async def _settle(self, key: Key) -> None:
         try:
@@ -149,18 +154,22 @@ class Chains:
         except YunmengError as error:
             _log.warning("subscription %s is not at its sources: %s", key[1], error)
             done = False
+        self._busy.discard(key)
         if not done:
             self._later(key)
+        self._wake.set()
 
     async def _put_right(self, key: Key) -> bool:
         """Makes the parts of one subscription what they should be; tells whether all went well."""
+        legs = dict(self._legs.get(key, {}))
+        if not legs and not any(True for _ in self._known.registrations(key[0])):
+            return True
         record = await self._services.state.record(SUBSCRIPTION, *key)
         kept = _kept(record.body) if record is not None else None
         origin = Origin(
             key[0], {b"via": kept.via.encode("latin-1")} if kept else {}, alias_in(self._alias, key[0])
         )
         wanted = self._wanted(key, kept, origin) if kept is not None else {}
-        legs = {leg.source.id: leg for leg in self._legs.values() if (leg.tenant, leg.subscription) == key}
         work = [self._end(leg, origin) for id_, leg in legs.items() if id_ not in wanted]
         work += [self._bring(key, part, legs.get(id_), origin) for id_, part in wanted.items()]
         return all(await asyncio.gather(*work))
@@ -183,6 +192,7 @@ class Chains:
         body = reduced(watch, kept, registration, context)
         if body is None:
             return None
+        body["notification"]["endpoint"] = {"uri": self._address + PATH, "accept": "application/json"}
         parameters = {"local": "true"} if registration.local_only else {}
         return Part(registration, Forward(registration, "POST", "/subscriptions", context, parameters, body))
 
@@ -212,9 +222,9 @@ class Chains:
         before = await self._source(leg)
         if before is None or before.endpoint != part.registration.endpoint:
             return False
-        made = self._worded(part, leg)
+        made = part.forward
         gone = dict.fromkeys(("watchedAttributes", "q", "geoQ", "scopeQ", "expiresAt"), "urn:ngsi-ld:null")
-        body = {**gone, **{name: value for name, value in made.body.items() if name != "id"}}
+        body = {**gone, **made.body}
         patch = Forward(part.registration, "PATCH", _path(leg), made.context, made.parameters, body)
         return (await self._forwarder.send(patch, origin)).fine
 
@@ -227,17 +237,15 @@ class Chains:
             if not _settled(await self._forwarder.send(forward, origin)):
                 return False
         await keep_records(self._services.bus, _SERVICE, drops=[(LEG, "", leg.id)])
-        self._legs.pop(leg.id, None)
+        legs = self._legs.get(_key(leg), {})
+        legs.pop(leg.source.id, None)
+        if not legs:
+            self._legs.pop(_key(leg), None)
         return True
 
     def _worded(self, part: Part, leg: Leg) -> Forward:
-        """Returns the request that makes the part, with the address of this node in it."""
-        http = self._services.settings.http
-        base = http.url.rstrip("/") or f"http://{http.host}:{http.port}"
-        endpoint = {"uri": base + PATH, "accept": "application/json"}
-        made, notification = part.forward, part.forward.body["notification"]
-        body = {"id": leg.id, **made.body, "notification": {**notification, "endpoint": endpoint}}
-        return Forward(made.registration, made.method, made.path, made.context, made.parameters, body)
+        """Returns the request that makes the part, under the name that it has there."""
+        return replace(part.forward, body={"id": leg.id, **part.forward.body})
 
     async def _source(self, leg: Leg) -> Registration | None:
         try:
@@ -249,7 +257,11 @@ class Chains:
     async def _keep(self, leg: Leg) -> None:
         put = RecordPut(LEG, "", leg.id, _encode(leg))
         await keep_records(self._services.bus, _SERVICE, [put])
-        self._legs[leg.id] = leg
+        self._legs.setdefault(_key(leg), {})[leg.source.id] = leg
+
+
+def _key(leg: Leg) -> Key:
+    return leg.tenant, leg.subscription
 
 
 def _path(leg: Leg) -> str:

@@ -30,7 +30,7 @@ class Selector:
 class EntityQuery:
     """What a query asks for. URIs are expanded; ``conditions`` is the parsed ``q`` (ETSI §4.9).
 
-    Of ``attributes`` and ``selectors`` one is enough (ETSI §5.7.2); a division reaches all that lies under it;
+    Of ``attributes`` and ``selectors`` one is enough (ETSI §5.7.2); a division reaches all that is under it;
     ``id_pattern`` matches anywhere in the id unless anchored; ``after`` is the id before the page's first, of
     no use with an ``order``.
     """

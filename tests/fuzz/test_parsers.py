@@ -27,8 +27,8 @@ from yunmeng.kernel.serve.ngsild.projection import parse_projection
 from yunmeng.kernel.serve.ngsild.temporal_parameters import read_aggregation, read_window
 
 CORE = ContextLibrary().core
-MANY = settings(derandomize=True, deadline=None, max_examples=400)
-LONG = 50_000
+MANY = settings(derandomize=True, deadline=None, max_examples=250)
+LONG = 20_000
 
 # the marks of the grammars (§4.9, §4.10, §4.17, §4.19, §4.21), and what lies just beside them
 _MARKS = [

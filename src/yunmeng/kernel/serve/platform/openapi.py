@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -10,11 +11,14 @@ from starlette.responses import Response
 
 from yunmeng.kernel.base import label
 from yunmeng.kernel.serve.desk import desk
+from yunmeng.kernel.serve.platform import openapi_ngsild
 from yunmeng.kernel.serve.replies import Reply, json_reply
 from yunmeng.kernel.serve.routes import Call, Language, Route
 
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
+_REFUSALS = (400, 401, 403, 404, 406, 409, 422, 429, 500, 503, 504)
+_BODY_REFUSALS = (411, 413, 415)
 _STYLE = """
 :root{color-scheme:light dark;font-family:system-ui,'Noto Sans CJK SC','Microsoft YaHei',sans-serif}
 body{max-width:72rem;margin:2rem auto;padding:0 1rem;line-height:1.5}
@@ -40,7 +44,7 @@ def describe(routes: Iterable[Route], schemas: Mapping[str, Any], language: Lang
         },
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Problem": _PROBLEM},
+            "schemas": {**schemas, **openapi_ngsild.SCHEMAS, "Problem": _PROBLEM},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "ym_session"},
@@ -75,17 +79,38 @@ def _operation(route: Route) -> dict[str, Any]:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name, _ in _PARAMETER.findall(route.path)
         ],
-        "responses": {
-            "2XX": {"description": "done"},
-            "default": {
-                "description": "refused",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            },
-        },
+        "responses": _responses(route),
     }
+    if route.path.startswith(openapi_ngsild.ROOT):
+        operation["parameters"] += openapi_ngsild.parameters(route.method, _below(route))
     if route.method in _WITH_BODY:
-        operation["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+        operation["requestBody"] = {"content": _body(route)}
     return operation
+
+
+def _below(route: Route) -> str:
+    return _PARAMETER.sub(r"{\1}", route.path).removeprefix(openapi_ngsild.ROOT)
+
+
+def _body(route: Route) -> dict[str, Any]:
+    if not route.path.startswith(openapi_ngsild.ROOT):
+        return {"application/json": {"schema": {}}}
+    schema = openapi_ngsild.body(route.method, _below(route))
+    return {media: {"schema": schema} for media in openapi_ngsild.MEDIA}
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    """Returns every status that the operation answers with."""
+    standard = route.path.startswith(openapi_ngsild.ROOT)
+    done = openapi_ngsild.done(route.method, _below(route)) if standard else ("2XX",)
+    media = "application/json" if standard else "application/problem+json"
+    problem = {media: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    statuses = (*_REFUSALS, *(_BODY_REFUSALS if route.method in _WITH_BODY else ()))
+    return {str(status): {"description": "done"} for status in done} | {
+        # the standard wants a 411 without a body (§6.3.4)
+        str(status): {"description": HTTPStatus(status).phrase, "content": {} if status == 411 else problem}
+        for status in sorted(statuses)
+    }
 
 
 def _schemas(call: Call) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Snapshots (ETSI GS CIM 009 §5.16, §6.3.22): made of queries, asked instead of the live entities."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -141,6 +142,14 @@ async def test_the_least_important_makes_room(
     made = [await make(filled, asking({}, snapshotPriority=priority)) for priority in (5, 3, 4)]
     states = [(await filled.get(f"{SNAPSHOTS}/{one['id']}")).status_code for one in made]
     assert states == [200, 404, 200]
+
+
+async def test_snapshots_made_at_once_do_not_mix(
+    filled: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "_PLACES", 4)
+    made = await asyncio.gather(*(make(filled, asking({"q": f"level=={n}"})) for n in range(3)))
+    assert [await found(filled, one) for one in made] == [[urn(n)] for n in range(3)]
 
 
 async def test_tenants_have_their_own(filled: httpx.AsyncClient) -> None:

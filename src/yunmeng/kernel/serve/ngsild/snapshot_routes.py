@@ -14,7 +14,7 @@ from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import accepted, answer, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.parameters import seconds_of
 from yunmeng.kernel.serve.ngsild.snapshot_filling import copy, fill, read_wanted
-from yunmeng.kernel.serve.ngsild.snapshots import Snapshot, begin, keep, load, load_all, remove
+from yunmeng.kernel.serve.ngsild.snapshots import Snapshot, begin, claim, keep, load, load_all, remove
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
 
@@ -49,7 +49,7 @@ async def create(call: Call) -> Response:
     wanted = [read_wanted(call, query, payload.context) for query in queries]
     held = await begin(call, queries, payload.context.member)
     _set(held, body)
-    await keep(call, held)
+    await claim(call, held)
     return _Begun(held, lambda: fill(call, held, wanted))
 
 
@@ -59,7 +59,7 @@ async def clone(call: Call) -> Response:
     body = _members((await read_payload(call)).value, _CHANGEABLE)
     held = await begin(call, original.queries, original.context)
     _set(held, {"snapshotPriority": original.priority, "snapshotLifetime": original.lifetime, **body})
-    await keep(call, held)
+    await claim(call, held)
     return _Begun(held, lambda: copy(call, held, original))
 
 

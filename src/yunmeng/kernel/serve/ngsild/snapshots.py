@@ -117,12 +117,25 @@ async def begin(call: Call, queries: list[dict[str, Any]], context: ContextMembe
     )
     surplus = living[: max(0, len(living) - SNAPSHOTS_MOST + 1)]
     await remove(call, (*ended, *surplus))
-    taken = {one.place for one in held}
-    place = choice([number for number in range(_PLACES) if number not in taken])
     now = now_us()
     return Snapshot(
-        f"urn:ngsi-ld:Snapshot:{uuid4()}", place, queries, context, now, now, "", last_used_at=now
+        f"urn:ngsi-ld:Snapshot:{uuid4()}", _free(held), queries, context, now, now, "", last_used_at=now
     )
+
+
+def _free(held: Iterable[Snapshot]) -> int:
+    taken = {one.place for one in held}
+    return choice([number for number in range(_PLACES) if number not in taken])
+
+
+async def claim(call: Call, held: Snapshot) -> None:
+    """Stores a new snapshot under a place that no other has: who finds a rival there moves on."""
+    while True:
+        await keep(call, held)
+        others = [one for one in await load_all(call) if one.id != held.id]
+        if all(one.place != held.place for one in others):
+            return
+        held.place = _free(others)
 
 
 async def remove(call: Call, snapshots: Iterable[Snapshot]) -> None:

@@ -175,7 +175,7 @@ class Emitter:
             owed = self._next_to_publish()
             await self._retry("bus", lambda owed=owed: self._publish(owed))
             for _ in owed:
-                self.debt.unpublished.popleft()
+                self.debt.unpublished.popleft().parts = ()  # the history may be far behind
             self.published = owed[-1].number
 
     def _next_to_publish(self) -> list[Owed]:

@@ -7,7 +7,8 @@ import msgspec
 from yunmeng.kernel.base import Conflict
 from yunmeng.kernel.model import Document, TypeAny, TypeIs
 from yunmeng.kernel.serve.routes import Call
-from yunmeng.kernel.serve.sources.registration import EntityInfo, Information, Registration
+from yunmeng.kernel.serve.sources.information import EntityInfo, Information
+from yunmeng.kernel.serve.sources.registration import Registration
 from yunmeng.kernel.store import EntityQuery
 from yunmeng.kernel.trust import Reach
 

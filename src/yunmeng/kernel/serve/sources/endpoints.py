@@ -40,11 +40,11 @@ from yunmeng.kernel.serve.ngsild.temporal_parameters import read_window
 from yunmeng.kernel.serve.replies import Reply, empty_reply, encode_json
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.sources.conflicts import refuse_conflicts
+from yunmeng.kernel.serve.sources.describing import describe_registration
 from yunmeng.kernel.serve.sources.matching import Match, Need, TimeFrame, leaves, matching
 from yunmeng.kernel.serve.sources.registration import (
     REGISTRATION,
     Registration,
-    describe_registration,
     refuse_expired,
     work_out_registration,
 )

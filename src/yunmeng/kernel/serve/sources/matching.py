@@ -15,7 +15,9 @@ from yunmeng.kernel.model import (
     matches_geo,
     matches_scopes,
 )
-from yunmeng.kernel.serve.sources.registration import EntityInfo, Information, Interval, Registration
+from yunmeng.kernel.serve.sources.information import EntityInfo, Information
+from yunmeng.kernel.serve.sources.members import Interval
+from yunmeng.kernel.serve.sources.registration import Registration
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from yunmeng.kernel.serve.ngsild.hosted import learn
 from yunmeng.kernel.serve.ngsild.temporal_parameters import read_window
 from yunmeng.kernel.serve.replies import LD_JSON
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.sources.describing import describe_registration
 from yunmeng.kernel.serve.sources.matching import Need, TimeFrame, leaves, match, relevant
 from yunmeng.kernel.serve.sources.registration import (
     REGISTRATION,
     Registration,
-    describe_registration,
     work_out_registration,
 )
 from yunmeng.kernel.serve.watching import Kept, Watch, read_q, work_out

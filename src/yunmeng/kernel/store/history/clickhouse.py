@@ -8,6 +8,7 @@ import msgspec
 
 from yunmeng.kernel.base import BadInput, Broken, now_us
 from yunmeng.kernel.store.history import queries, schema
+from yunmeng.kernel.store.history.aggregates import aggregates
 from yunmeng.kernel.store.history.port import (
     Aggregate,
     DivisionStep,
@@ -32,6 +33,7 @@ _SUMMARIES = msgspec.json.Decoder(tuple[str, int, int, float | None])
 _AGGREGATES = msgspec.json.Decoder(tuple[Any, ...])
 _INSERT = f"INSERT INTO {schema.TABLE} ({', '.join(COLUMNS)}) FORMAT Native"
 _LONGEST_TOKEN = 512
+_UNKNOWN_SETTING = 115
 
 
 class ClickHouseHistory:
@@ -67,9 +69,9 @@ class ClickHouseHistory:
         """Returns aggregates by period (0: one over the whole range), pushed down to the engine."""
         if not methods:
             return []
-        found = await self._ask(queries.aggregate(query, methods, period_s))
-        rows = _lines(_AGGREGATES, found)
-        return [one for row in rows for one in _aggregates(row, query, methods, period_s * 1_000_000)]
+        statement, layout = queries.aggregate(query, methods, period_s)
+        rows = _lines(_AGGREGATES, await self._ask(statement, statement.settings))
+        return list(aggregates(rows, layout, query, methods, period_s * 1_000_000))
 
     async def trend(
         self,
@@ -152,10 +154,20 @@ class ClickHouseHistory:
         if version > schema.VERSION:
             raise Broken("history.newer", folder=self._wire.url, made_by=version, installed=schema.VERSION)
         if version < schema.VERSION:
+            for ddl in schema.HOURS if version else ():
+                await self._wire.ask(Statement(ddl))
+            await self._ease_inserts()
             mark = Statement()
             since = mark.moment("since", now_us())
             mark.sql = f"INSERT INTO {schema.VERSIONS} SELECT {schema.VERSION}, toDateTime({since})"
             await self._wire.ask(mark)
+
+    async def _ease_inserts(self) -> None:
+        try:
+            await self._wire.ask(Statement(schema.AT_MERGES))
+        except Broken as error:
+            if error.facts.get("code") != _UNKNOWN_SETTING:
+                raise
 
 
 def _insert_settings(token: str, rows: int) -> dict[str, str]:
@@ -191,19 +203,3 @@ def _point(row: _PointRow) -> Point:
         body=msgspec.json.decode(body) if body else None,
         text=None if number is None else text,
     )
-
-
-def _aggregates(
-    row: tuple[Any, ...], query: TemporalQuery, methods: Sequence[Method], period: int
-) -> Iterator[Aggregate]:
-    entity, attribute, origin, bucket, first, last, *values = row
-    if query.relation == "between":
-        limit = query.end
-    else:
-        limit = query.start if query.relation == "before" else last + 1
-    start = origin + bucket * period if period or query.relation in ("after", "between") else first
-    end = start + period if period else limit
-    if query.relation in ("between", "before"):
-        end = min(end, limit)
-    for method, value in zip(methods, values, strict=True):
-        yield Aggregate(entity, attribute, method, start, end, None if value is None else float(value))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.store.history.aggregates import Layout, parts_for
+from yunmeng.kernel.store.history.hours import FEW_ROWS, PARTS, hours_for
 from yunmeng.kernel.store.history.port import Method, TemporalQuery
 from yunmeng.kernel.store.history.schema import TABLE
 from yunmeng.kernel.trust import Reach
@@ -17,9 +19,10 @@ _MOMENTS = {
     "deletedAt": "modified_at",
 }
 _VALUE = "(if(isFinite(number), number, 0), if(isFinite(number), '', ifNull(text, '')))"
+_DIFFERENT = f"uniqExactIf({_VALUE}, isFinite(number) OR text IS NOT NULL)"
 _METHODS: dict[Method, str] = {
     "totalCount": "count()",
-    "distinctCount": f"uniqExactIf({_VALUE}, isFinite(number) OR text IS NOT NULL)",
+    "distinctCount": _DIFFERENT,
     "sum": "sumIfOrNull(number, isFinite(number))",
     "avg": "avgIfOrNull(number, isFinite(number))",
     "min": "minIfOrNull(number, isFinite(number))",
@@ -40,6 +43,7 @@ class Statement:
 
     sql: str = ""
     parameters: dict[str, str] = field(default_factory=dict[str, str])
+    settings: dict[str, str] = field(default_factory=dict[str, str])
 
     def text(self, name: str, value: str) -> str:
         """Binds a string and returns its place."""
@@ -78,29 +82,59 @@ ORDER BY entity, attribute, moment, dataset_id"""
     return made
 
 
-def aggregate(query: TemporalQuery, methods: Sequence[Method], period_s: int) -> Statement:
-    """Returns the statement for aggregates: entity, attribute, origin, bucket, first, last, the methods."""
+def aggregate(query: TemporalQuery, methods: Sequence[Method], period_s: int) -> tuple[Statement, Layout]:
+    """Returns the statement for what aggregates are made of, and what its columns are."""
     made = Statement()
-    moment = f"toUnixTimestamp64Micro({_MOMENTS[query.property]})"
-    where = _where(made, query) + ("" if query.property == "deletedAt" else " AND NOT deleted")
-    if query.relation in ("after", "between"):
-        origin = made.whole("origin", query.start)
+    if period_s < 0:
+        raise BadInput("history.bad-period", seconds=period_s)
+    fixed = query.relation in ("after", "between")
+    layout = Layout(
+        query.entities[0] if len(query.entities) == 1 else "",
+        query.attributes[0] if len(query.attributes) == 1 else "",
+        bucketed=period_s > 0,
+        # where the window and the periods say when a period begins and ends, values need not
+        bounded=query.relation == "between" or (fixed and period_s > 0),
+        origin=period_s > 0 and not fixed,
+        parts=parts_for(methods),
+    )
+    series, rows = _whole_series(made, query), _span(made, query)
+    hours = hours_for(query, methods, period_s)
+    if hours is None:
+        made.sql = _by_rows(made, query, layout, [series, rows], period_s)
     else:
-        origin = f"(SELECT min({moment}) FROM {TABLE} WHERE {where})"
-    # a key that the query fixes need not be hashed row by row
-    who = made.text("entity", query.entities[0]) if len(query.entities) == 1 else "entity"
-    what = made.text("attribute", query.attributes[0]) if len(query.attributes) == 1 else "attribute"
-    newest = f"LIMIT {made.whole('last', query.last)} BY who, what" if query.last else ""
-    made.sql = f"""
-SELECT * FROM (
-    SELECT {who} AS who, {what} AS what, {origin} AS origin,
-           {_bucket(made, moment, "origin", period_s)} AS bucket,
-           min({moment}), max({moment}), {", ".join(_METHODS[method] for method in methods)}
-    FROM {TABLE} WHERE {where}
-    GROUP BY who, what, bucket HAVING count() > 0
-    ORDER BY who, what, bucket DESC {newest}
-) ORDER BY who, what, bucket"""
-    return made
+        made.sql = _grouped(layout, "at", "0", hours.bucket, [series, hours.inside])
+        if hours.even:
+            made.settings = FEW_ROWS
+        else:
+            others = [series, rows, f"NOT ({hours.inside})" if hours.inside else "false"]
+            made.sql += f" UNION ALL {_by_rows(made, query, layout, others, period_s)}"
+    return made, layout
+
+
+def _by_rows(
+    made: Statement, query: TemporalQuery, layout: Layout, where: Sequence[str], period_s: int
+) -> str:
+    moment = _MOMENTS[query.property]
+    us = f"toUnixTimestamp64Micro({moment})"
+    origin = str(query.start)
+    if layout.origin:
+        origin = f"(SELECT min({us}) FROM {TABLE} WHERE {' AND '.join(filter(None, where))})"
+    return _grouped(layout, moment, origin, _bucket(made, us, origin, period_s), where)
+
+
+def _grouped(layout: Layout, moment: str, origin: str, bucket: str, where: Sequence[str]) -> str:
+    """Returns SQL for the parts of each series and period, its columns as the layout says."""
+    # a key that the query fixes need not be compared row by row
+    keys = [name for name in ("entity", "attribute") if not getattr(layout, name)]
+    columns = [*keys, f"{bucket} AS bucket"] if layout.bucketed else list(keys)
+    groups = [*keys, "bucket"] if layout.bucketed else keys
+    if layout.origin:
+        columns.append(origin)
+    if not layout.bounded:
+        columns += [f"toUnixTimestamp64Micro({end}({moment}))" for end in ("min", "max")]
+    columns += [_DIFFERENT if part == "different" else PARTS[part] for part in layout.parts]
+    grouping = f" GROUP BY {', '.join(groups)}" if groups else ""
+    return f"SELECT {', '.join(columns)} FROM {TABLE} WHERE {' AND '.join(filter(None, where))}{grouping}"
 
 
 def trend(
@@ -181,12 +215,20 @@ def _bucket(made: Statement, moment: str, origin: str, period_s: int) -> str:
 
 
 def _where(made: Statement, query: TemporalQuery) -> str:
+    return " AND ".join(one for one in (_whole_series(made, query), _span(made, query)) if one)
+
+
+def _whole_series(made: Statement, query: TemporalQuery) -> str:
+    """Returns the conditions that an hour's rows fulfil all or none."""
     conditions = [
         *_reach(made, query.reach),
         *_any_of(made, "attribute", query.attributes),
         *_any_of(made, "entity", query.entities),
-        *_span(made, query),
+        # a deletion was not observed; it is found by when it happened (§4.8)
+        "deleted" if query.property == "deletedAt" else "NOT deleted",
     ]
+    if query.relation != "any" and query.property == "observedAt":
+        conditions.append("timed")
     if query.dataset_ids is not None:
         conditions.append(f"has({made.texts('datasets', query.dataset_ids)}, dataset_id)")
     return " AND ".join(conditions)
@@ -209,19 +251,13 @@ def _reach(made: Statement, reach: Reach) -> list[str]:
     return conditions
 
 
-def _span(made: Statement, query: TemporalQuery) -> list[str]:
+def _span(made: Statement, query: TemporalQuery) -> str:
+    """Returns the condition on the time of single rows, nothing for any time."""
     column = _MOMENTS[query.property]
-    # a deletion was not observed; it is found by when it happened (§4.8)
-    conditions = ["deleted" if query.property == "deletedAt" else "NOT deleted"]
     if query.relation == "any":
-        return conditions
-    if query.property == "observedAt":
-        conditions.append("timed")
+        return ""
+    start = made.moment("start", query.start)
     if query.relation == "before":
-        conditions.append(f"{column} < {made.moment('start', query.start)}")
-    elif query.relation == "after":
-        conditions.append(f"{column} >= {made.moment('start', query.start)}")
-    else:
-        conditions.append(f"{column} >= {made.moment('start', query.start)}")
-        conditions.append(f"{column} < {made.moment('end', query.end)}")
-    return conditions
+        return f"{column} < {start}"
+    end = f" AND {column} < {made.moment('end', query.end)}" if query.relation == "between" else ""
+    return f"{column} >= {start}{end}"

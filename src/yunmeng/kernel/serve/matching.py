@@ -209,9 +209,12 @@ def told(document: Document, hidden: Collection[str], change: Change | None = No
 
 
 def _gone(change: Change, uri: str) -> list[Document]:
-    after = _instances(change.after, uri)
-    before = _instances(change.before, uri)
-    return [_deleted(one, change.at) for name, one in before.items() if name not in after]
+    """Returns the nulls for instances that have gone; one stands for all when no instance is left (§5.6.5)."""
+    before, after = _instances(change.before, uri), _instances(change.after, uri)
+    gone = [_deleted(one, change.at) for name, one in before.items() if name not in after]
+    if after or len(gone) < 2:
+        return gone
+    return [{name: value for name, value in gone[0].items() if name != "datasetId"}]
 
 
 def _deleted(instance: Document, at: str) -> Document:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -110,9 +110,10 @@ class _Line:
         """Closes the connection."""
         from aiomqtt import MqttError
 
-        self._client = None
-        try:
+        client, self._client = self._client, None
+        with suppress(MqttError, TimeoutError):
             await self._stack.aclose()
-        except MqttError:
-            # it was gone already
-            return
+            if client is not None:
+                # takes note of how the connection ended, which the library wants somebody to do
+                async with asyncio.timeout(0):
+                    await anext(client.messages)

@@ -94,12 +94,13 @@ class Notifier:
         await self._chains.close()
         await asyncio.gather(*self._relaying)
         await self._lanes.stop()
+        if self._consumer is None:
+            return
         try:
-            await self._ledger.settle(self._lanes.everything())
+            await self._settle(self._consumer, self._lanes.everything())
         except YunmengError as error:
             _log.warning("counts of subscriptions were not kept: %s", error)
-        if self._consumer is not None:
-            await self._consumer.close()
+        await self._consumer.close()
 
     async def _say_how_they_fare(self, request: Request) -> bytes:
         if self._stopped:
@@ -230,13 +231,17 @@ class Notifier:
         while True:
             await asyncio.sleep(_FLUSH_S)
             try:
-                await self._ledger.settle(self._lanes.to_park())
+                await self._settle(consumer, self._lanes.to_park())
                 await self._lanes.tidy()
-                if self._progress.finished > self._acked:
-                    await consumer.ack(self._progress.finished)
-                    self._acked = self._progress.finished
             except YunmengError as error:
                 await _wait_for(error)
+
+    async def _settle(self, consumer: Consumer, posts: list[Post]) -> None:
+        """Writes down what there is to write, then tells the bus what it need not keep any longer."""
+        await self._ledger.settle(posts)
+        if self._progress.finished > self._acked:
+            await consumer.ack(self._progress.finished)
+            self._acked = self._progress.finished
 
     async def _tick(self) -> None:
         """Serves the subscriptions that want to be told every so often (``timeInterval``)."""

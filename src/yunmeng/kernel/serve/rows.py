@@ -162,7 +162,7 @@ class Rows:
         return {str(one["id"]): one for one in found}
 
     async def _fulfils(self, watch: Watch, document: Document, reach: Reach) -> bool:
-        if watch.condition is not None and _asks_of_linked(watch.condition):
+        if watch.linked and watch.condition is not None:
             watch = replace(watch, condition=await self._resolved(watch.condition, document, reach))
         return fulfils(watch, document)
 
@@ -192,20 +192,13 @@ class Rows:
         return matches(document, await self._resolved(linked.condition, document, reach))
 
 
-def _asks_of_linked(condition: Condition) -> bool:
-    if isinstance(condition, And | Or):
-        return any(map(_asks_of_linked, condition.parts))
-    return isinstance(condition, Linked)
-
-
 def _asked(watch: Watch, selector: Selector, reach: Reach) -> EntityQuery:
-    plain = watch.condition is None or not _asks_of_linked(watch.condition)
     return EntityQuery(
         reach,
         ids=tuple(selector.ids),
         id_pattern=selector.id_pattern.pattern if selector.id_pattern else "",
         types=selector.types,
-        conditions=watch.condition if plain else None,
+        conditions=None if watch.linked else watch.condition,
         geo=watch.geo,
         scope=watch.scope,
         limit=_MOST_PER_INTERVAL,

@@ -9,10 +9,13 @@ import msgspec
 
 from yunmeng.kernel.base import BadInput, check_urn, instant_us
 from yunmeng.kernel.model import (
+    And,
     Condition,
     Context,
     ContextLibrary,
     GeoCondition,
+    Linked,
+    Or,
     Pattern,
     Representation,
     ScopeSelection,
@@ -61,6 +64,7 @@ _MEMBERS = frozenset(
 _TOLD = frozenset(("status", "timesSent", "timesFailed", "lastNotification", "lastSuccess", "lastFailure"))
 _JOINS = {"flat": "flat", "inline": "inline", "@none": "", "none": ""}
 _DEEPEST_JOIN = 10
+_DEEPEST_LINK = 10
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -116,6 +120,11 @@ class Watch:
     local: bool = False
 
     @property
+    def linked(self) -> bool:
+        """Whether the condition asks of linked entities."""
+        return _asks_of_linked(self.condition)
+
+    @property
     def attributes(self) -> frozenset[str]:
         """The attributes that are told, empty for all."""
         return self.view.attrs
@@ -161,7 +170,7 @@ async def work_out(kept: Kept, tenant: str, contexts: ContextLibrary) -> Watch:
         selectors=_selectors(body, context),
         watched=frozenset(map(context.expand, _texts(body, "watchedAttributes"))),
         triggers=_triggers(body),
-        condition=read_q(body, "q", context),
+        condition=read_q(body, "q", context, _DEEPEST_LINK),
         geo=_geo(body, context),
         scope=parse_scopes(text_member(body, "scopeQ")) if "scopeQ" in body else None,
         active=_boolean(body, "isActive", default=True),
@@ -235,13 +244,23 @@ def _check_members(body: Mapping[str, object]) -> None:
         raise BadInput("subscription.interval")
 
 
-def read_q(body: Mapping[str, object], name: str, context: Context) -> Condition | None:
+def read_q(
+    body: Mapping[str, object], name: str, context: Context, links: int | None = None
+) -> Condition | None:
     """Reads a member that holds a query; as in a URL, it may be percent-encoded (§4.9).
+
+    ``links`` is how many relationships it may follow, None when it may ask of no linked entity.
 
     Raises:
         BadInput: ``json.text`` and those of the parser.
     """
-    return parse_q(unquote(text_member(body, name)), context) if name in body else None
+    return parse_q(unquote(text_member(body, name)), context, links=links) if name in body else None
+
+
+def _asks_of_linked(condition: Condition | None) -> bool:
+    if isinstance(condition, And | Or):
+        return any(map(_asks_of_linked, condition.parts))
+    return isinstance(condition, Linked)
 
 
 def _selectors(body: Mapping[str, object], context: Context) -> tuple[Selector, ...]:

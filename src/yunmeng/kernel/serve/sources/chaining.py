@@ -176,7 +176,8 @@ class Chains:
 
     def _wanted(self, key: Key, kept: Kept, origin: Origin) -> dict[str, Part]:
         watch = self._known.find(*key)
-        if watch is None or watch.interval_s or kept.local:
+        if watch is None or watch.interval_s or kept.local or watch.linked:
+            # no source can judge by entities that others hold
             return {}
         found: dict[str, Part] = {}
         now = now_us()

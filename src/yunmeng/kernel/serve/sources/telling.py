@@ -205,5 +205,16 @@ def _narrowed(registration: Registration, needs: tuple[Need, ...]) -> Registrati
     kept, places = registration.kept, relevant(registration, needs)
     if not places:
         return registration
-    body = {**kept.body, "information": [kept.body["information"][place] for place in places]}
+    body = {**kept.body, "information": [_listed(kept.body["information"][place]) for place in places]}
     return replace(registration, kept=msgspec.structs.replace(kept, body=body))
+
+
+def _listed(information: dict[str, Any]) -> dict[str, Any]:
+    """Names types as lists, which they may always be: readers need not tell one from several (§5.2.8)."""
+    if "entities" not in information:
+        return information
+    entities = [
+        {**one, "type": one["type"] if isinstance(one["type"], list) else [one["type"]]}
+        for one in information["entities"]
+    ]
+    return {**information, "entities": entities}

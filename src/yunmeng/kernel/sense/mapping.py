@@ -126,6 +126,15 @@ class Mapper:
         """The entity type that the table names."""
         return self._type
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The fields that the table wants."""
+        return frozenset(self._rows)
+
+    def knows(self, name: str) -> bool:
+        """Tells whether the table names this field."""
+        return name in self._rows
+
     def entity(self, device: str, division: str = "") -> str:
         """Returns the id of a device's entity; what no URN may hold is percent-encoded."""
         name = quote(device, safe="-._~:")

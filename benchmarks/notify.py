@@ -1,8 +1,8 @@
 """Notifications from end to end: ``python -m benchmarks.notify [SUBSCRIPTIONS] [SECONDS] [PORT]``.
 
 A broker as its users run it, updates of single entities over HTTP, and a receiver in a process of its own.
-Each update is told to every subscription by a POST of its own. All share the machine, so the figures say what a
-POST took of each process: what the notifier alone can do is in ``notify.capacity``.
+Each update is told to every subscription by a POST of its own. All share the machine, so the figures say what
+a POST took of each process: what the notifier alone can do is in ``notify.capacity``.
 """
 
 import socket
@@ -77,7 +77,7 @@ def send(port: int, seconds: float) -> int:
 
 
 def await_all(receiver: int, expected: int) -> tuple[int, int]:
-    """Waits until so many different rows have arrived, or nothing more comes; returns posts and those rows."""
+    """Waits until so many different rows are there, or nothing more comes; returns posts and those rows."""
     before, still = -1, 0
     with httpx.Client(base_url=f"http://127.0.0.1:{receiver}", trust_env=False) as client:
         while True:

@@ -1,6 +1,6 @@
 """A receiver of notifications as a process of its own: ``python -m benchmarks.notify_receiver PORT``.
 
-It answers each POST at once and keeps what it was told; ``GET /`` says how many posts, rows and different rows.
+It answers each POST at once and keeps what it was told; ``GET /`` says how many posts, rows, different rows.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+        while b"\r\n\r\n" in self.buffer:
             head, _, rest = self.buffer.partition(b"\r\n\r\n")
             if head.startswith(b"GET"):
                 counts, self.buffer = self.told.counts(), rest

@@ -5,27 +5,29 @@ from urllib.parse import quote, urlencode
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import accepted
 from yunmeng.kernel.serve.ngsild.parameters import Page
+from yunmeng.kernel.serve.replies import LD_JSON
 from yunmeng.kernel.serve.routes import Call
 
 
-def paging(call: Call, wanted: Page, *, more: bool, media: str = "") -> dict[str, str]:
-    """Returns the Link header to the pages before and after this one, of the media type of this answer.
+def paging(call: Call, wanted: Page, *, more: bool, entities: bool = True) -> dict[str, str]:
+    """Returns the Link header to the pages before and after this one.
 
-    ``media`` names another type: what is not entities is linked data first of all.
+    Pages of ``entities`` come as this one does; of what the node itself keeps, JSON-LD can be had always.
     """
-    media = media or accepted(call.request, geo=True)
     links: list[str] = []
+    media = accepted(call.request, geo=True) if entities else LD_JSON
     if wanted.offset and wanted.limit:
-        links.append(_page_link(call, wanted.limit, max(0, wanted.offset - wanted.limit), "prev", media))
+        address = _address(call, wanted.limit, max(0, wanted.offset - wanted.limit), ordered=entities)
+        links.append(f'<{address}>;rel="prev";type="{media}"')
     if more:
-        links.append(_page_link(call, wanted.limit, wanted.offset + wanted.limit, "next", media))
+        address = _address(call, wanted.limit, wanted.offset + wanted.limit, ordered=entities)
+        links.append(f'<{address}>;rel="next";type="{media}"')
     return {"Link": ", ".join(links)} if links else {}
 
 
-def _page_link(call: Call, limit: int, offset: int, relation: str, media: str) -> str:
+def _address(call: Call, limit: int, offset: int, *, ordered: bool) -> str:
     kept = [(n, v) for n, v in parameters_of(call.request).multi_items() if n not in ("limit", "offset")]
-    # in one order, so that equal pages have equal addresses
-    pairs = sorted([*kept, ("limit", str(limit)), ("offset", str(offset))])
-    address = urlencode(pairs, quote_via=quote, safe=":*")
-    path = call.request.url.path.rstrip("/")
-    return f'<{path}?{address}>;rel="{relation}";type="{media}"'
+    pairs = [*kept, ("limit", str(limit)), ("offset", str(offset))]
+    # parameters in one order: equal pages of entities have equal addresses
+    query = urlencode(sorted(pairs) if ordered else pairs, quote_via=quote, safe=":*")
+    return f"{call.request.url.path.rstrip('/')}?{query}"

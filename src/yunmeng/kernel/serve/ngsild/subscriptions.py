@@ -30,7 +30,7 @@ from yunmeng.kernel.serve.ngsild.negotiation import (
 from yunmeng.kernel.serve.ngsild.paging import paging
 from yunmeng.kernel.serve.ngsild.parameters import flag, options, page
 from yunmeng.kernel.serve.ngsild.versions import applied
-from yunmeng.kernel.serve.replies import LD_JSON, Reply, empty_reply, encode_json
+from yunmeng.kernel.serve.replies import Reply, empty_reply, encode_json
 from yunmeng.kernel.serve.routes import Call, Route
 from yunmeng.kernel.serve.services import Services
 from yunmeng.kernel.serve.watching import (
@@ -101,8 +101,7 @@ class Subscriptions:
         records = await call.services.state.records(self.kind, call.tenant)
         part = records[wanted.offset : wanted.offset + wanted.limit]
         rows = await self._shown(call, [_kept(record.body) for record in part], context)
-        more = len(records) > wanted.offset + wanted.limit
-        headers = paging(call, wanted, more=more, media=LD_JSON)
+        headers = paging(call, wanted, more=len(records) > wanted.offset + wanted.limit, entities=False)
         if wanted.count:
             headers["NGSILD-Results-Count"] = str(len(records))
         return answer(rows, context, media, headers=headers)

@@ -37,7 +37,7 @@ from yunmeng.kernel.serve.ngsild.parameters import (
 )
 from yunmeng.kernel.serve.ngsild.querying import paging, read_geo
 from yunmeng.kernel.serve.ngsild.temporal_parameters import read_window
-from yunmeng.kernel.serve.replies import LD_JSON, Reply, empty_reply, encode_json
+from yunmeng.kernel.serve.replies import Reply, empty_reply, encode_json
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.sources.conflicts import refuse_conflicts
 from yunmeng.kernel.serve.sources.describing import describe_registration
@@ -179,7 +179,7 @@ async def _matches(call: Call, need: Need) -> Sequence[Match]:
 
 def _headers(call: Call, wanted: Page, found: Sequence[Match]) -> dict[str, str]:
     more = len(found) > wanted.offset + wanted.limit
-    headers = paging(call, wanted, more=more, media=LD_JSON)
+    headers = paging(call, wanted, more=more, entities=False)
     if wanted.count:
         headers["NGSILD-Results-Count"] = str(len(found))
     return headers

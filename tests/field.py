@@ -56,6 +56,7 @@ class Field:
         self.hub = hub
         self.bus = bus
         self.serving = serving
+        self.devices: list[Device] = []
 
     @property
     def port(self) -> int:
@@ -64,7 +65,8 @@ class Field:
     async def connect(self) -> "Device":
         """A device that has connected over TCP."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        return Device(reader, writer)
+        self.devices.append(Device(reader, writer))
+        return self.devices[-1]
 
     def peer(self) -> "Peer":
         """A device that speaks over UDP."""
@@ -213,9 +215,14 @@ async def working(
     await asyncio.sleep(0)
     if works[0].done():
         works[0].result()
+    field = Field(hub, bus, works[0])
     try:
-        yield Field(hub, bus, works[0])
+        yield field
     finally:
+        for device in field.devices:
+            await device.close()
+        for channel in list(hub.channels):
+            channel.hang_up()
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)

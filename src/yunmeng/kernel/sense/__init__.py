@@ -1,5 +1,6 @@
 """Sensing 感: what everything that brings observations shares."""
 
+from yunmeng.kernel.sense.asking import Asking, Question
 from yunmeng.kernel.sense.channel import Channel
 from yunmeng.kernel.sense.checksums import crc16_modbus, sum8, xor8
 from yunmeng.kernel.sense.codec import Codec, bad_checksum, bad_frame
@@ -13,6 +14,7 @@ from yunmeng.kernel.sense.effects import (
     Identify,
     Keep,
     Locate,
+    Lose,
     Observe,
     Refuse,
     Send,
@@ -41,6 +43,7 @@ from yunmeng.kernel.sense.synthetic import Fleet, FleetAttribute, Swarm, load_fl
 __all__ = [
     "DEVICES",
     "Answer",
+    "Asking",
     "Channel",
     "Close",
     "Codec",
@@ -60,10 +63,12 @@ __all__ = [
     "Keep",
     "Listen",
     "Locate",
+    "Lose",
     "Mapper",
     "MappingTable",
     "Observe",
     "Packer",
+    "Question",
     "Reassembly",
     "Recorded",
     "Refuse",

@@ -15,6 +15,7 @@ from yunmeng.kernel.sense.effects import (
     Identify,
     Keep,
     Locate,
+    Lose,
     Observe,
     Refuse,
     Send,
@@ -123,6 +124,9 @@ class Channel:
                     self._refuse(effect)
                 case Identify(device):
                     self._identify(device)
+                case Lose(device):
+                    self.devices.discard(device)
+                    self._hub.offline(device, self.command)
                 case Answer():
                     self._answer(effect)
                 case Close():

@@ -58,6 +58,10 @@ class Devices:
         """Returns the device of this address, or None when nobody registered it."""
         return self._known.get(device_id(gateway, address))
 
+    def of(self, gateway: str) -> list[DeviceRecord]:
+        """Returns the devices that one gateway may speak with."""
+        return [each for each in self._known.values() if each.gateway == gateway and each.admitted]
+
     async def load(self, state: StateReader) -> None:
         """Reads every record."""
         for record in await state.records(DEVICES):

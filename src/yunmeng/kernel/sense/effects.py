@@ -79,6 +79,12 @@ class Identify(msgspec.Struct, frozen=True):
     device: str
 
 
+class Lose(msgspec.Struct, frozen=True):
+    """This device of the connection answers no more; commands for it fail until it is identified again."""
+
+    device: str
+
+
 class Answer(msgspec.Struct, frozen=True):
     """How a command ended: its result, or why it failed."""
 
@@ -91,4 +97,4 @@ class Close(msgspec.Struct, frozen=True):
     """The connection is to end, after what was sent."""
 
 
-Effect = Send | Observe | Locate | Describe | Keep | Refuse | Identify | Answer | Close
+Effect = Send | Observe | Locate | Describe | Keep | Refuse | Identify | Lose | Answer | Close

@@ -2,8 +2,11 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from yunmeng.kernel.base import BadInput
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -15,7 +18,7 @@ class _Whole:
     parts: dict[int, bytes] = field(default_factory=dict[int, bytes])
 
 
-class Reassembly:
+class Reassembly(Generic[Key]):
     """Joins parts 1..total under a key; bounded in time, and in messages and bytes all together.
 
     Beyond the bounds the message that began first is given up.
@@ -26,9 +29,9 @@ class Reassembly:
         self._most_messages = most_messages
         self._patience_us = int(patience_s * 1e6)
         self._size = 0
-        self._open: dict[Hashable, _Whole] = {}
+        self._open: dict[Key, _Whole] = {}
 
-    def add(self, key: Hashable, number: int, total: int, part: bytes, at: int) -> bytes | None:
+    def add(self, key: Key, number: int, total: int, part: bytes, at: int) -> bytes | None:
         """Takes one part; returns the whole when it was the last that was missing.
 
         Raises:
@@ -54,26 +57,26 @@ class Reassembly:
         self._drop(key)
         return b"".join(whole.parts[place] for place in range(1, total + 1))
 
-    def missing(self, key: Hashable) -> tuple[int, ...]:
+    def missing(self, key: Key) -> tuple[int, ...]:
         """Returns the numbers that have not come."""
         whole = self._open.get(key)
         return () if whole is None else tuple(n for n in range(1, whole.total + 1) if n not in whole.parts)
 
-    def stalled(self, at: int, for_s: float) -> list[Hashable]:
+    def stalled(self, at: int, for_s: float) -> list[Key]:
         """Returns the keys of which no part has come for so long."""
         return [key for key, whole in self._open.items() if at - whole.heard > for_s * 1e6]
 
-    def expire(self, at: int) -> list[Hashable]:
+    def expire(self, at: int) -> list[Key]:
         """Forgets what began too long ago; returns the keys."""
         late = [key for key, whole in self._open.items() if at - whole.began > self._patience_us]
         for key in late:
             self._drop(key)
         return late
 
-    def _make_room(self, newest: Hashable) -> None:
+    def _make_room(self, newest: Key) -> None:
         while len(self._open) > self._most_messages or self._size > self._most_bytes:
             self._drop(next(key for key in self._open if key != newest))
 
-    def _drop(self, key: Hashable) -> None:
+    def _drop(self, key: Key) -> None:
         if whole := self._open.pop(key, None):
             self._size -= whole.size

@@ -1,5 +1,6 @@
 """The file of the SQLite engine when it is damaged, foreign, or cannot grow."""
 
+import random
 from pathlib import Path
 
 import apsw
@@ -12,9 +13,14 @@ from yunmeng.kernel.store.state.sqlite import SqliteReader, SqliteWriter
 from yunmeng.kernel.trust import Reach
 
 
+def incompressible(number: int, size: int) -> str:
+    return random.Random(number).randbytes(size // 2 + 1).hex()[:size]
+
+
 def put(number: int, size: int = 10) -> EntityPut:
     id = f"urn:ngsi-ld:Thing:{number}"
-    body = f'{{"id":"{id}","type":["urn:x:T"],"urn:x:a":[{{"type":"Property","value":"{"x" * size}"}}]}}'
+    value = incompressible(number, size)
+    body = f'{{"id":"{id}","type":["urn:x:T"],"urn:x:a":[{{"type":"Property","value":"{value}"}}]}}'
     return EntityPut("", id, ("urn:x:T",), "420106", body.encode())
 
 
@@ -82,3 +88,31 @@ async def test_settings_open_the_embedded_engine_in_the_data_folder(tmp_path: Pa
     await reader.close()
     await writer.close()
     assert (tmp_path / "state" / "state.sqlite").exists()
+
+
+async def test_documents_of_the_first_version_are_read_as_they_are(tmp_path: Path) -> None:
+    path = await made(tmp_path / "state.sqlite")
+    old = put(7, 30)
+    connection = apsw.Connection(str(path))
+    entity = "(SELECT entity FROM entities WHERE id = ?)"
+    connection.execute(
+        f"UPDATE documents SET body = ? WHERE entity = {entity}", (old.body, old.id)
+    ).fetchall()
+    connection.execute("PRAGMA user_version=1").fetchall()
+    connection.close()
+    writer = SqliteWriter(path, "42")
+    assert await writer.get(Reach(), old.id) == old.body
+    assert await writer.get(Reach(), put(8).id) == put(8, 2000).body
+    await writer.close()
+
+
+async def test_a_document_that_is_cut_off_is_met_on_reading(tmp_path: Path) -> None:
+    path = await made(tmp_path / "state.sqlite")
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE documents SET body = substr(body, 1, 40)").fetchall()
+    connection.close()
+    reader = SqliteReader(path, "42")
+    with pytest.raises(Broken) as caught:
+        await reader.get(Reach(), put(7).id)
+    assert caught.value.key == "store.corrupt"
+    await reader.close()

@@ -1,6 +1,7 @@
 """The tables of the SQLite engine, and what opening a file can meet: newer, foreign, corrupt, busy, full."""
 
 import errno
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,8 @@ import apsw
 from yunmeng.kernel.base import Broken, Unavailable
 from yunmeng.kernel.store.state.sqlite.connection import Connection
 
-VERSION = 1
-"""Of the tables below; a store of a newer one is refused."""
+VERSION = 2
+"""Of the tables below; a store of a newer one is refused. 1 had its documents as plain JSON only."""
 
 _APPLICATION = 0x594D5354  # "YMST"
 _PAGE_BYTES = 4096
@@ -74,6 +75,9 @@ def open_for_writing(path: Path) -> Connection:
                 connection.all(f"PRAGMA user_version={VERSION}")
                 connection.all(f"PRAGMA application_id={_APPLICATION}")
         _check(connection, path)
+        if _ask(connection, "PRAGMA user_version") < VERSION:
+            # an older program could not read what is written from now on
+            connection.all(f"PRAGMA user_version={VERSION}")
     return connection
 
 
@@ -102,7 +106,7 @@ def explained(path: Path) -> Generator[None, None, None]:
     """Turns the engine's errors into those that a person can act on."""
     try:
         yield
-    except (apsw.NotADBError, apsw.CorruptError, apsw.FormatError) as cause:
+    except (apsw.NotADBError, apsw.CorruptError, apsw.FormatError, zlib.error) as cause:
         raise Broken("store.corrupt", path=path) from cause
     except apsw.FullError as cause:
         raise Unavailable("store.full", path=path) from cause

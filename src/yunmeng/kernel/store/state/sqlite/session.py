@@ -3,13 +3,13 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 from yunmeng.kernel.store.state.facets import Box
 from yunmeng.kernel.store.state.merge import Last, merge
 from yunmeng.kernel.store.state.plan import Sql, within
 from yunmeng.kernel.store.state.port import Record
 from yunmeng.kernel.store.state.shapes import NAMES, SCOPES, SHAPES, Book, Shape, count_types, take_in
+from yunmeng.kernel.store.state.sqlite.bodies import unpack_body
 from yunmeng.kernel.store.state.sqlite.connection import Connection, Row, whole_numbers
 from yunmeng.kernel.store.state.sqlite.connection import texts as as_array
 from yunmeng.kernel.store.state.sqlite.schema import explained, open_for_reading
@@ -93,7 +93,10 @@ class Session:
         limit = self._within(reach)
         with explained(self.path):
             rows = self.all(_GET + limit.text, (reach.tenant, id, *limit.parameters))
-            return self.merged(*rows[0]) if rows else None
+            if not rows:
+                return None
+            entity, shape, stored = rows[0]
+            return self.merged(entity, shape, unpack_body(stored))
 
     def merged(self, entity: int, shape: int, body: bytes | None = None) -> bytes:
         """Returns an entity's document with its last values."""
@@ -106,7 +109,7 @@ class Session:
 
     def body(self, entity: int) -> bytes:
         """Returns an entity's document as it is stored."""
-        return cast("bytes", self.all("SELECT body FROM documents WHERE entity = ?", (entity,))[0][0])
+        return unpack_body(self.all("SELECT body FROM documents WHERE entity = ?", (entity,))[0][0])
 
     def shape(self, number: int) -> Shape:
         """Returns a shape; one that was made since is read first."""

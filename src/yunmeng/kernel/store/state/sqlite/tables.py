@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from yunmeng.kernel.store.state.ledger import Changes, Kept, Ledger
+from yunmeng.kernel.store.state.sqlite.bodies import pack_body
 from yunmeng.kernel.store.state.sqlite.connection import Connection, Row, texts, whole_numbers
 from yunmeng.kernel.store.state.telemetry import IndexRows, index_rows, last_keys, split_key
 
@@ -57,7 +58,8 @@ class Tables:
             changes.entities,
         )
         self.many("UPDATE entities SET facets = ? WHERE entity = ?", changes.facets)
-        self.many("INSERT OR REPLACE INTO documents VALUES(?, ?)", sorted(changes.documents))
+        documents = ((row, pack_body(body)) for row, body in sorted(changes.documents))
+        self.many("INSERT OR REPLACE INTO documents VALUES(?, ?)", documents)
         self.many("INSERT OR IGNORE INTO numbers VALUES(?, ?, ?)", sorted(changes.numbers_added))
         self.many("INSERT OR IGNORE INTO texts VALUES(?, ?, ?)", sorted(changes.texts_added))
         self.many("INSERT OR REPLACE INTO boxes VALUES(?, ?, ?, ?, ?)", changes.boxes_added)

@@ -12,6 +12,7 @@ from yunmeng.kernel.base import Unavailable
 from yunmeng.kernel.store.state.ledger import Changes, Ledger
 from yunmeng.kernel.store.state.port import Commit, EntityPut, OutboxItem
 from yunmeng.kernel.store.state.shapes import Book
+from yunmeng.kernel.store.state.sqlite.bodies import unpack_body
 from yunmeng.kernel.store.state.sqlite.finder import SCAN_MOST
 from yunmeng.kernel.store.state.sqlite.last import LastValues
 from yunmeng.kernel.store.state.sqlite.reader import SqliteReader
@@ -64,7 +65,8 @@ class SqliteWriter(SqliteReader):
         if among is None:
             return {}
         with explained(self._path):
-            return dict(self._session.all(f"{sql} AND {among.text}", (tenant, *among.parameters)))
+            rows = self._session.all(f"{sql} AND {among.text}", (tenant, *among.parameters))
+            return {id: unpack_body(stored) for id, stored in rows}
 
     async def known(self, tenant: str, ids: Sequence[str]) -> set[str]:
         """Returns which of the ids exist."""
@@ -259,8 +261,8 @@ class SqliteWriter(SqliteReader):
         shapes = self._ledger.book.shapes
         for row, kept in self._tables.kept_rows(entities).items():
             if not self._filling.isdisjoint(shapes[kept.shape].stored):
-                (body,) = self._tables.all("SELECT body FROM documents WHERE entity = ?", row)[0]
-                self._ledger.reindex(changes, kept, body)
+                (stored,) = self._tables.all("SELECT body FROM documents WHERE entity = ?", row)[0]
+                self._ledger.reindex(changes, kept, unpack_body(stored))
         self._tables.apply(changes)
         self._last_values.reindex(entities[0], entities[-1], self._filling)
 

@@ -72,7 +72,7 @@ async def test_a_newer_store_is_refused(engine: Engine) -> None:
             await opened()
         assert caught.value.key == "store.newer"
         known = {"sqlite": 2, "postgresql": 1}[engine.name]
-            assert (caught.value.facts["found"], caught.value.facts["known"]) == (99, known)
+        assert (caught.value.facts["found"], caught.value.facts["known"]) == (99, known)
 
 
 async def make_newer(engine: Engine) -> None:

@@ -481,3 +481,43 @@ async def test_only_what_one_broker_holds_is_put_in_order(admin: httpx.AsyncClie
     for query in ("type=Pump&orderBy=level", "type=Gauge&orderBy=level&local=true"):
         assert (await admin.get(f"{ENTITIES}?{query}")).status_code == 200
     assert not source.asked
+
+
+async def test_sources_tell_of_their_types_and_attributes(admin: httpx.AsyncClient, source: Source) -> None:
+    """§5.7.5 to §5.7.10: lists are joined, counts are added up, names are of the caller's context."""
+    assert (await admin.post(ENTITIES, json=gauge(level=1))).status_code == 201
+    await register(admin, registration(source.url))
+    vocabulary = "https://uri.etsi.org/ngsi-ld/default-context/"
+    flow = {"id": f"{vocabulary}flow", "type": "Attribute", "attributeName": "flow"}
+    level = {"id": f"{vocabulary}level", "type": "Attribute", "attributeName": "level"}
+    source.says(
+        "GET", "/types", 200, {"id": "urn:x:1", "type": "EntityTypeList", "typeList": ["Dam", "Gauge"]}
+    )
+    listed = (await admin.get("/ngsi-ld/v1/types")).json()
+    assert (listed["type"], listed["typeList"]) == ("EntityTypeList", ["Dam", "Gauge"])
+
+    row = {"id": f"{vocabulary}Gauge", "type": "EntityType", "typeName": "Gauge", "attributeNames": ["flow"]}
+    source.says("GET", "/types", 200, [row])
+    detailed = (await admin.get("/ngsi-ld/v1/types", params={"details": "true"})).json()
+    assert [one["attributeNames"] for one in detailed] == [["flow", "level"]]
+    assert source.asked[-1][1].endswith("/types?details=true")
+
+    details = [{**flow, "attributeTypes": ["Property"]}, {**level, "attributeTypes": ["GeoProperty"]}]
+    info = {"id": row["id"], "type": "EntityTypeInfo", "typeName": "Gauge", "entityCount": 4}
+    source.says("GET", "/types/Gauge", 200, {**info, "attributeDetails": details})
+    one = (await admin.get("/ngsi-ld/v1/types/Gauge")).json()
+    assert one["entityCount"] == 5
+    found = {row["attributeName"]: row["attributeTypes"] for row in one["attributeDetails"]}
+    assert found == {"flow": ["Property"], "level": ["GeoProperty", "Property"]}
+
+    names = {"id": "urn:x:2", "type": "AttributeList", "attributeList": ["flow"]}
+    source.says("GET", "/attributes", 200, names)
+    assert (await admin.get("/ngsi-ld/v1/attributes")).json()["attributeList"] == ["flow", "level"]
+    told = {**flow, "attributeCount": 4, "attributeTypes": ["Property"], "typeNames": ["Dam"]}
+    source.says("GET", "/attributes/flow", 200, told)
+    assert (await admin.get("/ngsi-ld/v1/attributes/flow")).json()["typeNames"] == ["Dam"]
+    source.says("GET", "/attributes/flow", 200, {**told, "typeNames": "Dam"})
+    assert (await admin.get("/ngsi-ld/v1/attributes/flow")).status_code == 404
+    assert (await admin.get("/ngsi-ld/v1/attributes", params={"local": "true"})).json()["attributeList"] == [
+        "level"
+    ]

@@ -47,7 +47,7 @@ async def _read(call: Call, handler: RouteHandler, registrations: Sequence[Regis
     sight = sight_of(call, _asking(parameters, context))
     state = FederatedState(services.state, registrations, sight, services.settings.node.division)
     asked = replace(call, services=replace(services, state=state))
-    return await _warned(call, handler(asked), sight.warnings)
+    return await warned(call, handler(asked), sight.warnings)
 
 
 def distributed_evolution(handler: RouteHandler) -> RouteHandler:
@@ -64,7 +64,7 @@ def distributed_evolution(handler: RouteHandler) -> RouteHandler:
         sight = sight_of(call, _asking(parameters, context))
         evolutions = Evolutions(call.services, registrations, sight, call.reach)
         services = await evolutions.services_for(call.request.path_params.get("id", ""), parameters, context)
-        return await _warned(call, handler(replace(call, services=services)), sight.warnings)
+        return await warned(call, handler(replace(call, services=services)), sight.warnings)
 
     return read
 
@@ -76,7 +76,7 @@ def sight_of(call: Call, asking: Asking) -> Sight:
     return Sight(sources_of(call).forwarder, origin, contexts, asking, Warnings(origin.alias))
 
 
-async def _warned(call: Call, answering: Awaitable[Response], warnings: Warnings) -> Response:
+async def warned(call: Call, answering: Awaitable[Response], warnings: Warnings) -> Response:
     """Tells beside an answer what went wrong with sources, also when nothing was found (§6.3.17)."""
     try:
         response = await answering

@@ -56,6 +56,13 @@ PATH = "/ngsi-ld/v1/csourceRegistrations"
 _NULL = "urn:ngsi-ld:null"
 _SELECTORS = ("type", "attrs", "id", "idPattern", "q", "csf", "scopeQ", "georel")
 
+_SAID_HERE = frozenset(
+    (
+        *("createdAt", "modifiedAt", "status", "timesSent", "timesFailed"),
+        *("lastSuccess", "lastFailure"),
+    )
+)
+
 _kept = msgspec.json.Decoder(Kept).decode
 
 
@@ -187,7 +194,7 @@ def _headers(call: Call, wanted: Page, found: Sequence[Match]) -> dict[str, str]
 
 def _written(body: dict[str, object]) -> dict[str, object]:
     """Leaves out what only the node itself says of a registration."""
-    return {name: value for name, value in body.items() if name not in ("createdAt", "modifiedAt")}
+    return {name: value for name, value in body.items() if name not in _SAID_HERE}
 
 
 def _merged(body: dict[str, Any], fragment: dict[str, object]) -> dict[str, Any]:

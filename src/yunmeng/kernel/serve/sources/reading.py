@@ -1,9 +1,7 @@
 """Reads of the state that look beyond this node: what sources hold is merged in (§4.3.6, §5.7)."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import msgspec
 
@@ -11,7 +9,6 @@ from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model import Document
 from yunmeng.kernel.serve.sources import wording
 from yunmeng.kernel.serve.sources.asking import Sight
-from yunmeng.kernel.serve.sources.forwarding import Forward
 from yunmeng.kernel.serve.sources.judging import QUERYING, READING, fulfils, offers, own_part, within
 from yunmeng.kernel.serve.sources.matching import Match, Need, leaves, matching
 from yunmeng.kernel.serve.sources.merging import merged, only
@@ -149,20 +146,6 @@ class FederatedState(OwnState):
             query.scope,
             datasets=self.sight.asking.datasets,
         )
-
-    async def types(self, reach: Reach) -> Mapping[str, int]:
-        """Returns how many entities of each type there are; a source that only names types counts as none."""
-        counts = Counter(await self.local.types(reach))
-        found = [one for one in self.registrations if "retrieveEntityTypes" in one.operations]
-        forwards = [Forward(one, "GET", "/types", self.sight.context(one)) for one in found]
-        for answer in await self.sight.forwarder.send_all(forwards, self.sight.origin):
-            self.sight.warnings.look(answer)
-            listed: Any = answer.decoded() if answer.fine else None
-            names = listed.get("typeList", ()) if isinstance(listed, dict) else ()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-            for name in names:  # pyright: ignore[reportUnknownVariableType]
-                if isinstance(name, str):
-                    counts[answer.forward.context.expand(name)] += 0
-        return counts
 
 
 def _unfiltered(query: EntityQuery) -> EntityQuery:

@@ -8,6 +8,7 @@ from yunmeng.kernel.serve.routes import Route
 from yunmeng.kernel.serve.sources import endpoints, relaying
 from yunmeng.kernel.serve.sources.batching import distributed_batch, distributed_purge
 from yunmeng.kernel.serve.sources.consuming import distributed_evolution, distributed_read
+from yunmeng.kernel.serve.sources.discovering import distributed_discovery
 from yunmeng.kernel.serve.sources.legs import PATH as NOTIFICATIONS
 from yunmeng.kernel.serve.sources.subscribing import SOURCE_SUBSCRIPTIONS
 from yunmeng.kernel.serve.sources.writing import Share, distributed_write
@@ -45,7 +46,12 @@ _BATCH = {
     f"{_ROOT}/entityOperations/{name}": f"{name}Batch"
     for name in ("create", "upsert", "update", "merge", "delete")
 }
-_READ = frozenset((_ENTITY, f"{_ROOT}/types", f"{_ROOT}/types/{{type}}", f"{_ROOT}/attributes"))
+_DISCOVERY = {
+    f"{_ROOT}/types": "EntityType",
+    f"{_ROOT}/types/{{type}}": "EntityType",
+    f"{_ROOT}/attributes": "AttrType",
+    f"{_ROOT}/attributes/{{attribute}}": "AttrType",
+}
 _EVOLUTIONS = frozenset(
     (
         ("GET", f"{_ROOT}/temporal/entities"),
@@ -68,8 +74,10 @@ def distributed(route: Route) -> Route:
     """Returns a route whose operation is shared with context sources, where the standard has it so."""
     if (route.method, route.path) in _QUERY:
         return replace(route, handler=distributed_read(route.handler))
-    if route.method == "GET" and route.path in _READ:
+    if (route.method, route.path) == ("GET", _ENTITY):
         return replace(route, handler=distributed_read(route.handler))
+    if route.path in _DISCOVERY:
+        return replace(route, handler=distributed_discovery(route.handler, _DISCOVERY[route.path]))
     if (route.method, route.path) in _EVOLUTIONS:
         return replace(route, handler=distributed_evolution(route.handler))
     if route.path in _BATCH:

@@ -32,6 +32,14 @@ ABOUT = {
     ),
     "serve.read": ("entities read over HTTP", "reads/s"),
     "serve.upsert": ("entities upserted over HTTP in batches", "entities/s"),
+    "broker.upsert": ("`yunmeng broker`: entities of 1.5 kB upserted in batches", "entities/s"),
+    "broker.read": ("the same: entities read by id", "reads/s"),
+    "broker.query": ("the same: pages of 20 of a type", "queries/s"),
+    "broker.search": ("the same: pages of 20 by a value and a circle of 2 km", "queries/s"),
+    "broker.update": ("the same: an attribute updated", "updates/s"),
+    "broker.create": ("the same: entities created, one a request", "entities/s"),
+    "broker.memory": ("the same: memory of all its processes", "MB"),
+    "broker.disk": ("the same: its data folder", "MB"),
 }
 
 

@@ -40,44 +40,46 @@ DEFINITION = f"SELECT {_KEYS}, {', '.join(PARTS.values())}, min(at), max(at) GRO
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Which hours stand for their rows: ``inside`` is SQL, ``bucket`` the SQL of their period's number.
+    """Which hours stand for their rows, as SQL, and the number of their period.
 
-    ``even`` says that no other rows are wanted.
+    ``start`` and ``end`` (µs UTC) are set where the window cuts an hour: the rows before the first whole hour
+    and those after the last one are wanted as well.
     """
 
     inside: str
     bucket: str
-    even: bool
+    start: int | None = None
+    end: int | None = None
+
+    @property
+    def even(self) -> bool:
+        """Whether no rows are wanted beside."""
+        return self.start is None and self.end is None
 
 
 def hours_for(query: TemporalQuery, methods: Sequence[Method], period_s: int) -> Hours | None:
-    """Returns which hours can stand for rows of a query, None when reading rows is as good."""
+    """Returns which hours can stand for rows of a query, None when its rows have to be read."""
     if query.property != "observedAt" or "distinctCount" in methods:
-        return None
-    if period_s and query.relation not in ("after", "between"):
-        # the first period begins with the first value, wherever that is
         return None
     start = query.start + _BEFORE_US if query.relation in ("after", "between") else None
     end = {"before": query.start, "between": query.end}.get(query.relation)
     end = None if end is None else end + _BEFORE_US
+    period = period_s * 1_000_000
+    if period and (start is None or start % HOUR_US or period % HOUR_US):
+        # periods that cut hours, or begin with the first value, wherever that is
+        return None
     first = None if start is None else -(-start // HOUR_US)
     last = None if end is None else end // HOUR_US
     if first is not None and last is not None and last - first < _FEWEST:
         return None
-    period = period_s * 1_000_000
-    even = all(edge is None or edge % HOUR_US == 0 for edge in (start, end, period))
-    if not even and period and period < _FEWEST * HOUR_US:
-        return None
-    return _hours(first, last, start or 0, period, even=even)
-
-
-def _hours(first: int | None, last: int | None, origin: int, period: int, *, even: bool) -> Hours:
     inside = [] if first is None else [f"hour >= {first}"]
     inside += [] if last is None else [f"hour < {last}"]
-    if even or not period:
-        bucket = f"intDiv(hour - {origin // HOUR_US}, {period // HOUR_US})" if period else ""
-        return Hours(" AND ".join(inside), bucket, even)
-    begins = f"toInt64(hour) * {HOUR_US} - {origin}"
-    bucket = f"intDiv({begins}, {period})"
-    inside.append(f"{bucket} = intDiv({begins} + {HOUR_US - 1}, {period})")
-    return Hours(" AND ".join(inside), bucket, even)
+    bucket = f"intDiv(hour - {first}, {period // HOUR_US})" if period else ""
+    return Hours(" AND ".join(inside), bucket, _cut(start, first), _cut(end, last))
+
+
+def _cut(edge: int | None, hour: int | None) -> int | None:
+    """Returns where the whole hours begin or end if that is not at the edge of the window."""
+    if edge is None or hour is None or edge == hour * HOUR_US:
+        return None
+    return hour * HOUR_US - _BEFORE_US

@@ -106,7 +106,10 @@ def aggregate(query: TemporalQuery, methods: Sequence[Method], period_s: int) ->
         if hours.even:
             made.settings = FEW_ROWS
         else:
-            others = [series, rows, f"NOT ({hours.inside})" if hours.inside else "false"]
+            # the rows of the hours that the window cuts
+            edges = [f"at < {made.moment('first', hours.start)}"] if hours.start is not None else []
+            edges += [f"at >= {made.moment('last', hours.end)}"] if hours.end is not None else []
+            others = [series, rows, f"({' OR '.join(edges)})"]
             made.sql += f" UNION ALL {_by_rows(made, query, layout, others, period_s)}"
     return made, layout
 

@@ -18,6 +18,7 @@ CASES: list[tuple[str, dict[str, Any], int, str]] = [
     ("malformed", {"content": b'{"id": ', "headers": JSON}, 400, "json.malformed"),
     ("not utf-8", {"content": b'{"id": "\xff"}', "headers": JSON}, 400, "json.malformed"),
     ("empty", {"content": b"", "headers": JSON}, 400, "json.empty"),
+    ("nothing", {"content": b"{}", "headers": {"content-type": "application/ld+json"}}, 400, "json.empty"),
     ("deep", {"content": b"[" * 100_000, "headers": JSON}, 400, "json.deep"),
     ("an array", {"json": [1]}, 400, "json.object"),
     ("no type", {"json": {"id": "urn:ngsi-ld:Meter:1"}}, 400, "entity.no-type"),
@@ -103,6 +104,12 @@ async def test_ngsi_ld_wants_the_length_of_a_body(admin: httpx.AsyncClient, meth
     headers = {**JSON, "NGSILD-Tenant": "nowhere"}
     answer = await admin.request(method, ADDRESSES[method], content=chunks(), headers=headers)
     assert (answer.status_code, answer.content) == (411, b"")
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_an_address_without_an_id(admin: httpx.AsyncClient, method: str) -> None:
+    answer = await admin.request(method, f"{ENTITIES}/", json={"type": "X"})
+    assert (answer.status_code, answer.json()["key"]) == (400, "id.bad")
 
 
 async def test_a_refusal_names_the_tenant(admin: httpx.AsyncClient) -> None:

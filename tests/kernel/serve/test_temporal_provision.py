@@ -67,6 +67,15 @@ async def test_the_null_of_what_is_gone_is_of_its_kind(node) -> None:
     assert "observedAt" not in gone["scope"][0]
 
 
+async def test_a_null_in_an_evolution_deletes_nothing(node) -> None:
+    """§4.5.0."""
+    location = await fill(node)
+    null = {"level": [{**level(0, 9), "value": "urn:ngsi-ld:null"}]}
+    assert (await node.admin.post(f"{location}/attrs", json=null)).status_code == 204
+    assert values((await node.admin.get(location)).json()["level"]) == [1, 2, 3, "urn:ngsi-ld:null"]
+    assert values((await node.admin.get(CURRENT)).json()["level"]) == [2, 3]
+
+
 async def test_the_current_entity_goes_with_the_evolution_that_made_it(node) -> None:
     location = await fill(node)
     assert (await node.admin.delete(location)).status_code == 204

@@ -35,6 +35,8 @@ _ROUTES = (
     Route("POST", f"{_ROOT}/entities", "entity.write", entities.create),
     Route("GET", f"{_ROOT}/entities", "entity.read", querying.query),
     Route("DELETE", f"{_ROOT}/entities", "entity.delete", purging.purge),
+    Route("PATCH", f"{_ROOT}/entities", "entity.write", entities.unnamed),
+    Route("PUT", f"{_ROOT}/entities", "entity.write", entities.unnamed),
     Route("GET", _ENTITY, "entity.read", entities.retrieve),
     Route("PATCH", _ENTITY, "entity.write", entities.merge),
     Route("PUT", _ENTITY, "entity.write", entities.replace),

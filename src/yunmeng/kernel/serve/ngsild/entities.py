@@ -82,6 +82,11 @@ async def replace(call: Call) -> Response:
     return empty_reply()
 
 
+async def unnamed(call: Call) -> Response:
+    """Refuses to change the entity that an address ending in ``/entities/`` does not name."""
+    raise BadInput("id.bad", id="")
+
+
 async def delete(call: Call) -> Response:
     """Deletes an entity (§5.6.6)."""
     id_ = path_id(call)

@@ -86,6 +86,9 @@ def take_context(body: dict[str, Any], linked_data: bool, request: Request) -> C
     """Takes the ``@context`` out of a body and checks that it stands where the media type wants it."""
     member = body.pop("@context", None)
     if linked_data:
+        if member is None and not body:
+            # no entity, no context: nothing that could be judged (§5.5.4)
+            raise BadInput("json.empty")
         if member is None:
             raise BadInput("context.missing")
         if has_context_link(request):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from yunmeng.kernel.base import instant_us
-from yunmeng.kernel.model import NAMESPACE, Append, Create, Document
+from yunmeng.kernel.model import NAMESPACE, NULL, VALUE_MEMBERS, Append, Create, Document
 from yunmeng.kernel.serve.keeping import write
 from yunmeng.kernel.serve.ngsild.evolution import SCOPE
 from yunmeng.kernel.serve.ngsild.representation import View, decode_document
@@ -61,7 +61,8 @@ async def carry_over(call: Call, known: Document | None, members: Document, rows
 def _fresh(values: Sequence[Document], held: Sequence[Document], at: int) -> Iterator[Document]:
     """Yields the newest value of each dataset, where the current entity has none as new."""
     newest: dict[str, Document] = {}
-    for value in values:
+    # a null says that there was no value then (§4.5.0); to delete the current one is another request
+    for value in (one for one in values if not _is_null(one)):
         dataset = str(value.get("datasetId", ""))
         if dataset not in newest or _moment(value, at) >= _moment(newest[dataset], at):
             newest[dataset] = value
@@ -70,6 +71,10 @@ def _fresh(values: Sequence[Document], held: Sequence[Document], at: int) -> Ite
         old = present.get(dataset)
         if old is None or _moment(value, at) > _moment(old, 0) or _corrects(value, old):
             yield value
+
+
+def _is_null(value: Document) -> bool:
+    return any(value.get(name) in (NULL, {"@none": NULL}) for name in VALUE_MEMBERS.values())
 
 
 def _corrects(value: Document, old: Document) -> bool:

@@ -32,15 +32,16 @@ class Receiver:
     delay_s: float = 0.0
     got: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
     attempts: int = 0
+    delay_of: dict[str, float] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.decode().split("\r\n")[1:-2]
+                request, *lines = head.decode().split("\r\n")[:-2]
                 headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines)}
                 body = await reader.readexactly(int(headers["content-length"]))
                 self.attempts += 1
-                await asyncio.sleep(self.delay_s)
+                await asyncio.sleep(self.delay_of.get(request.split()[1], self.delay_s))
                 if self.status == 200:
                     self.got.append((headers, json.loads(body)))
                 writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\n\r\n".encode())
@@ -49,6 +50,10 @@ class Receiver:
             pass
         finally:
             writer.close()
+
+    @property
+    def root(self) -> str:
+        return self.url.rpartition("/")[0]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -361,3 +366,70 @@ async def test_what_a_notification_cannot_be() -> None:
         with pytest.raises(BadInput) as refused:
             await work_out(kept, "", ContextLibrary())
         assert refused.value.key == key
+
+
+async def test_how_a_subscription_fares_is_known_at_once(node) -> None:
+    async with notifying(node), receiver() as eager:
+        address = await subscribe(node, eager.url)
+        for number in range(1, 4):
+            await station(node, number)
+            await eager.expect(number)
+            # the answer to the receiver's own answer may still be on its way
+            async with asyncio.timeout(0.4):
+                while (await node.admin.get(address)).json()["notification"].get("timesSent") != number:
+                    await asyncio.sleep(0)
+        both = (await node.admin.get(f"{SUBSCRIPTIONS}?limit=5")).json()
+        assert [one["notification"]["timesSent"] for one in both] == [3]
+
+
+async def test_one_path_of_a_server_does_not_slow_another(node) -> None:
+    async with notifying(node), receiver() as shared:
+        shared.delay_of["/slow"] = 3.0
+        for _ in range(10):
+            await subscribe(node, f"{shared.root}/slow")
+        for _ in range(10):
+            await subscribe(node, f"{shared.root}/quick")
+        await station(node, 1)
+        await shared.expect(10, 2.0)
+
+
+async def test_a_new_notification_ends_a_long_pause(node) -> None:
+    async with notifying(node), receiver(status=500) as tired:
+        await subscribe(node, tired.url)
+        await station(node, 1, 1)
+        async with asyncio.timeout(10):
+            while tired.attempts < 3:
+                await asyncio.sleep(0.02)
+        # the pause is two seconds by now, and would be four and eight
+        tired.status = 200
+        await station(node, 1, 2)
+        await tired.expect(2, 3.0)
+
+
+async def test_a_changed_endpoint_is_used_at_once(node) -> None:
+    async with notifying(node), receiver(status=500) as old, receiver() as new:
+        address = await subscribe(node, old.url)
+        await station(node, 1, 1)
+        async with asyncio.timeout(10):
+            while old.attempts < 3:
+                await asyncio.sleep(0.02)
+        changed = {"notification": {"endpoint": {"uri": new.url}}}
+        assert (await node.admin.patch(address, json=changed)).status_code == 204
+        await new.expect(1, 3.0)
+
+
+async def test_after_a_failure_a_receiver_is_left_alone_as_long_as_it_asked(node) -> None:
+    async with notifying(node), receiver(status=500) as tired:
+        endpoint = {"uri": tired.url, "cooldown": 3000}
+        await subscribe(node, tired.url, notification={"endpoint": endpoint})
+        for level in range(4):
+            await station(node, 1, level)
+            await asyncio.sleep(0.3)
+        assert tired.attempts == 1
+
+
+async def test_without_the_library_mqtt_is_refused_with_the_command(admin, monkeypatch) -> None:
+    monkeypatch.setattr("yunmeng.kernel.serve.endpoint.find_spec", lambda _: None)
+    refused = await admin.post(SUBSCRIPTIONS, json=subscription("mqtt://127.0.0.1/t"))
+    assert refused.json()["key"] == "subscription.mqtt-missing"
+    assert "pip install 'yunmeng[mqtt]'" in refused.json()["remedy"]

@@ -1,6 +1,6 @@
 """Which subscriptions a change concerns, and what each is told about it (ETSI GS CIM 009 §5.8.6)."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -27,29 +27,37 @@ from yunmeng.kernel.trust import Reach
 
 _MEMBERS = frozenset(("id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"))
 _NULL = "urn:ngsi-ld:null"
+_ANY = ""
+_NONE: dict[str, Watch] = {}
 
 
 class Watches:
     """All subscriptions, found by the types that they name."""
 
-    def __init__(self, watches: Iterable[Watch] = ()) -> None:
+    def __init__(self) -> None:
         self._all: dict[tuple[str, str], Watch] = {}
-        self._by_type: dict[tuple[str, str], list[Watch]] = {}
-        self._any_type: dict[str, list[Watch]] = {}
+        self._by_type: dict[tuple[str, str], dict[str, Watch]] = {}
         self._series: dict[tuple[str, str, str, str], tuple[Watch, ...]] = {}
-        for watch in watches:
-            self._all[watch.tenant, watch.id] = watch
-        self._index()
 
     def put(self, watch: Watch) -> None:
         """Adds or replaces one."""
+        self.drop(watch.tenant, watch.id)
         self._all[watch.tenant, watch.id] = watch
-        self._index()
+        for uri in _types_of(watch):
+            self._by_type.setdefault((watch.tenant, uri), {})[watch.id] = watch
+        self._series.clear()
 
     def drop(self, tenant: str, id_: str) -> None:
         """Removes one; it may be gone already."""
-        if self._all.pop((tenant, id_), None) is not None:
-            self._index()
+        watch = self._all.pop((tenant, id_), None)
+        if watch is None:
+            return
+        for uri in _types_of(watch):
+            found = self._by_type[tenant, uri]
+            del found[id_]
+            if not found:
+                del self._by_type[tenant, uri]
+        self._series.clear()
 
     def find(self, tenant: str, id_: str) -> Watch | None:
         """Returns one."""
@@ -64,11 +72,8 @@ class Watches:
     def about(self, tenant: str, entity: str, types: Collection[str]) -> Iterator[Watch]:
         """Yields those that watch an entity of these types."""
         seen: set[str] = set()
-        for found in (
-            *(self._by_type.get((tenant, uri), ()) for uri in types),
-            self._any_type.get(tenant, ()),
-        ):
-            for watch in found:
+        for uri in (*types, _ANY):
+            for watch in tuple(self._by_type.get((tenant, uri), _NONE).values()):
                 if watch.id not in seen and selected(watch, entity, types):
                     seen.add(watch.id)
                     yield watch
@@ -88,28 +93,17 @@ class Watches:
             self._series[key] = found
         return found
 
-    def _index(self) -> None:
-        self._by_type.clear()
-        self._any_type.clear()
-        self._series.clear()
-        for watch in self._all.values():
-            if watch.interval_s:
-                continue
-            uris = _types_of(watch)
-            if uris is None:
-                self._any_type.setdefault(watch.tenant, []).append(watch)
-            for uri in uris or ():
-                self._by_type.setdefault((watch.tenant, uri), []).append(watch)
 
-
-def _types_of(watch: Watch) -> set[str] | None:
-    """Returns the types of which an entity needs one, None when any will do."""
+def _types_of(watch: Watch) -> set[str]:
+    """Returns the types of which an entity needs one; none where time alone decides."""
+    if watch.interval_s:
+        return set()
     uris: set[str] = set()
     for selector in watch.selectors:
         if selector.types is None:
-            return None
+            return {_ANY}
         uris.update(_leaves(selector.types))
-    return uris or None
+    return uris or {_ANY}
 
 
 def _leaves(selection: TypeSelection) -> Iterator[str]:
@@ -209,7 +203,7 @@ def told(document: Document, hidden: Collection[str], change: Change | None = No
 
 
 def _gone(change: Change, uri: str) -> list[Document]:
-    """Returns the nulls for instances that have gone; one stands for all when no instance is left (§5.6.5)."""
+    """Returns the nulls for instances that have gone; one stands for all if none is left (§5.6.5)."""
     before, after = _instances(change.before, uri), _instances(change.after, uri)
     gone = [_deleted(one, change.at) for name, one in before.items() if name not in after]
     if after or len(gone) < 2:

@@ -521,3 +521,20 @@ async def test_sources_tell_of_their_types_and_attributes(admin: httpx.AsyncClie
     assert (await admin.get("/ngsi-ld/v1/attributes", params={"local": "true"})).json()["attributeList"] == [
         "level"
     ]
+
+
+async def test_a_registration_tells_how_its_source_fares(admin: httpx.AsyncClient, source: Source) -> None:
+    """§5.2.9: output-only members, which nobody can write."""
+    body = registration(source.url)
+    location = (await register(admin, {**body, "timesSent": 7, "status": "failed"})).headers["location"]
+    assert (await admin.get(location)).json() == body
+    await admin.get(f"{ENTITIES}/{GAUGE}")
+    told = (await admin.get(location)).json()
+    assert (told["status"], told["timesSent"], told["timesFailed"]) == ("ok", 1, 0)
+    assert told["lastSuccess"].endswith("Z")
+    assert "lastFailure" not in told
+    source.says("GET", f"/entities/{GAUGE}", 500)
+    await admin.get(f"{ENTITIES}/{GAUGE}")
+    told = (await admin.get(REGISTRATIONS, params={"type": "Gauge"})).json()[0]
+    assert (told["status"], told["timesSent"], told["timesFailed"]) == ("failed", 2, 1)
+    assert told["lastFailure"] > told["lastSuccess"]

@@ -93,7 +93,7 @@ async def list_(call: Call) -> Response:
     found = await _matches(call, need)
     sysattrs = "sysAttrs" in options(parameters) or flag(parameters, "sysAttrs")
     chosen = found[wanted.offset : wanted.offset + wanted.limit]
-    rows = [describe_registration(one.registration, context, sysattrs=sysattrs) for one in chosen]
+    rows = [_shown(call, one.registration, context, sysattrs=sysattrs) for one in chosen]
     return answer(rows, context, media, headers=_headers(call, wanted, found))
 
 
@@ -103,7 +103,7 @@ async def retrieve(call: Call) -> Response:
     parameters = parameters_of(call.request)
     registration = await _worked_out(call, await _load(call))
     sysattrs = "sysAttrs" in options(parameters) or flag(parameters, "sysAttrs")
-    return answer(describe_registration(registration, context, sysattrs=sysattrs), context, media)
+    return answer(_shown(call, registration, context, sysattrs=sysattrs), context, media)
 
 
 async def update(call: Call) -> Response:
@@ -134,6 +134,7 @@ async def delete(call: Call) -> Response:
     kept = await _load(call)
     await keep_records(call.services.bus, call.principal, drops=[(REGISTRATION, call.tenant, kept.id)])
     sources_of(call).registry.drop(call.tenant, kept.id)
+    sources_of(call).forwarder.tallies.forget(call.tenant, kept.id)
     return empty_reply()
 
 
@@ -190,6 +191,13 @@ def _headers(call: Call, wanted: Page, found: Sequence[Match]) -> dict[str, str]
     if wanted.count:
         headers["NGSILD-Results-Count"] = str(len(found))
     return headers
+
+
+def _shown(call: Call, registration: Registration, context: Context, *, sysattrs: bool) -> dict[str, Any]:
+    """Returns a registration with what this process knows of how its source fares."""
+    tallies = sources_of(call).forwarder.tallies
+    described = describe_registration(registration, context, sysattrs=sysattrs)
+    return {**described, **tallies.shown(call.tenant, registration.id)}
 
 
 def _written(body: dict[str, object]) -> dict[str, object]:

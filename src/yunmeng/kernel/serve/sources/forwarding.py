@@ -15,6 +15,7 @@ from yunmeng.kernel.serve.http_connection import HttpTrouble, TooLong
 from yunmeng.kernel.serve.ngsild.negotiation import link_header
 from yunmeng.kernel.serve.replies import JSON, LD_JSON
 from yunmeng.kernel.serve.sources.registration import Registration
+from yunmeng.kernel.serve.sources.tallies import Tallies
 
 ROOT = "/ngsi-ld/v1"
 MOST_BYTES = 16 << 20
@@ -88,6 +89,7 @@ class Forwarder:
 
     def __init__(self) -> None:
         self._client = HttpClient()
+        self.tallies = Tallies()
         self._resting: dict[str, float] = {}
 
     async def send_all(self, forwards: Sequence[Forward], origin: Origin) -> list[Answer]:
@@ -102,6 +104,7 @@ class Forwarder:
         if self._resting.get(registration.id, 0.0) > time.monotonic():
             return Answer(forward, 0, trouble="cooldown")
         answer = await self._within(forward, origin)
+        self.tallies.count(registration.tenant, registration.id, answer.status)
         if registration.cooldown_s and (answer.trouble in ("timeout", "unreachable") or answer.status >= 500):
             self._resting[registration.id] = time.monotonic() + registration.cooldown_s
         return answer

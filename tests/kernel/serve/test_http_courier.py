@@ -1,13 +1,19 @@
 """The client that posts notifications, against receivers of every manner (RFC 9112)."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from yunmeng.kernel.serve.http_courier import HttpCourier, target
+from yunmeng.kernel.serve.http_courier import HttpCourier, target, trusted
 
 
 @dataclass
@@ -42,9 +48,11 @@ class Script:
 
 
 @asynccontextmanager
-async def playing(*answers: Sequence[bytes] | None) -> AsyncIterator[Script]:
+async def playing(
+    *answers: Sequence[bytes] | None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Script]:
     script = Script(answers)
-    server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(script.serve, "127.0.0.1", 0, ssl=tls)
     script.port = server.sockets[0].getsockname()[1]
     try:
         yield script
@@ -140,3 +148,43 @@ async def test_a_request_says_what_the_address_says() -> None:
         assert f"Host: 127.0.0.1:{script.port}" in lines
         assert "Authorization: Basic bWU6cEBzcw==" in lines
         assert "X-Odd: one X-Evil: two" in lines
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .add_extension(names, critical=False)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    certificate, private = folder / "server.crt", folder / "server.key"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    private.chmod(0o644)
+    return certificate, private
+
+
+async def test_https_wants_a_certificate_that_can_be_trusted(tmp_path: Path, monkeypatch) -> None:
+    certificate, key = self_signed(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    async with playing(OK, tls=context) as script, posting() as courier:
+        to = target(f"https://localhost:{script.port}/", {})
+        assert "CERTIFICATE_VERIFY_FAILED" in await courier.post(to, b"x", 2)
+        trusted.cache_clear()
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        try:
+            assert await courier.post(to, b"x", 2) == ""
+        finally:
+            trusted.cache_clear()

@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 from tests.nodes import free_port
 
+from yunmeng.kernel.serve.http_courier import trusted
+
 from .conftest import until
+from .test_http_courier import self_signed
 from .test_subscriptions import SUBSCRIPTIONS, notifying, station, subscription
 
 aiomqtt = pytest.importorskip("aiomqtt", reason="yunmeng[mqtt] is not installed")
@@ -167,30 +170,23 @@ async def test_mqtts_wants_a_certificate_that_can_be_trusted(node: Any, tmp_path
     gc.collect()
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "server.crt", folder / "server.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    private.chmod(0o644)
-    return certificate, private
+async def test_mqtts_publishes_where_the_certificate_is_trusted(
+    node: Any, tmp_path: Path, monkeypatch
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    secure = ("allow_anonymous true", f"certfile {certificate}", f"keyfile {key}")
+    trusted.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    try:
+        context = ssl.create_default_context(cafile=str(certificate))
+        context.check_hostname = False
+        async with (
+            mosquitto(tmp_path, *secure) as port,
+            reading(port, tls_context=context) as got,
+            notifying(node),
+        ):
+            await subscribe(node, endpoint(f"mqtts://localhost:{port}/t"))
+            await station(node, 1, 5)
+            await until(lambda: bool(got))
+    finally:
+        trusted.cache_clear()

@@ -4,14 +4,16 @@ A client for one kind of request: what a receiver answers is of interest as far 
 """
 
 import asyncio
-import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ssl import SSLContext
 from typing import cast
 from urllib.parse import quote, unquote, urlsplit
+
+import httpx
 
 _MOST_CONNECTIONS = 64
 _IDLE_S = 20.0
@@ -106,13 +108,14 @@ class HttpCourier:
 
 async def _connect(to: Target) -> "Wire":
     loop = asyncio.get_running_loop()
-    _, wire = await loop.create_connection(Wire, to.host, to.port, ssl=_tls() if to.tls else None)
+    _, wire = await loop.create_connection(Wire, to.host, to.port, ssl=trusted() if to.tls else None)
     return wire
 
 
 @lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def trusted() -> SSLContext:
+    """Returns whom connections trust: the same authorities as all other calls of the node."""
+    return httpx.create_ssl_context()
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from yunmeng.kernel.serve.endpoint import MqttServer, MqttTopic
+from yunmeng.kernel.serve.http_courier import trusted
 
 if TYPE_CHECKING:
     from aiomqtt import Client
@@ -92,7 +93,7 @@ class _Line:
         await client.publish(to.topic, message, qos=to.qos)
 
     async def _connect(self) -> "Client":
-        from aiomqtt import Client, ProtocolVersion, TLSParameters
+        from aiomqtt import Client, ProtocolVersion
 
         server = self.server
         client = Client(
@@ -101,7 +102,7 @@ class _Line:
             username=server.user,
             password=server.password,
             protocol=ProtocolVersion.V5 if server.version == "mqtt5.0" else ProtocolVersion.V311,
-            tls_params=TLSParameters() if server.tls else None,
+            tls_context=trusted() if server.tls else None,
         )
         self._client = await self._stack.enter_async_context(client)
         return client

@@ -104,10 +104,10 @@ def test_the_province_sees_subscribes_to_and_remembers_what_the_city_has(
     ear.server_close()
 
 
-def test_brokers_that_register_each_other_do_not_ask_in_circles(
+def test_brokers_that_register_each_other_do_not_go_in_circles(
     brokers: tuple[httpx.Client, httpx.Client],
 ) -> None:
-    """§6.3.18: the request carries whom it has come through."""
+    """§6.3.18: a request carries whom it has come through; nothing is told twice."""
     province, city = brokers
     body = {
         "type": "ContextSourceRegistration",
@@ -119,3 +119,22 @@ def test_brokers_that_register_each_other_do_not_ask_in_circles(
     assert answer.status_code == 200
     # the city tells of the circle, and the province passes the warning on
     assert answer.headers["ngsild-warning"].startswith("199 ")
+
+    ear, other = Ear(), {**gauge(1, "2026-11-03T00:00:00Z"), "id": f"{GAUGE}:2"}
+    subscription = {
+        "type": "Subscription",
+        "entities": [{"type": "Gauge", "id": other["id"]}],
+        "notification": {"endpoint": {"uri": ear.url}},
+    }
+    held = len(city.get("/subscriptions").json())
+    assert province.post("/subscriptions", json=subscription).status_code == 201
+    until(lambda: len(city.get("/subscriptions").json()) == held + 1, "the city to hold its part")
+    assert province.post("/entities", json=other).status_code == 201
+    for level in (2, 3, 4):
+        heard = len(ear.heard)
+        change = {"level": {"type": "Property", "value": level}}
+        assert province.patch(f"/entities/{other['id']}/attrs", json=change).status_code == 204
+        until(lambda heard=heard: len(ear.heard) > heard, "the subscriber to hear of it")
+    assert [one["data"][0]["level"]["value"] for one in ear.heard] == [1, 2, 3, 4]
+    ear.shutdown()
+    ear.server_close()

@@ -196,6 +196,19 @@ async def test_no_part_goes_where_it_does_not_belong(
     assert len(asked(source, "POST")) == fitting
 
 
+async def test_a_subscription_that_comes_back_is_refused(admin: httpx.AsyncClient, node: Node) -> None:
+    """§6.3.18: it would tell everything twice."""
+    body = {
+        "type": "Subscription",
+        "entities": [{"type": "Gauge"}],
+        "notification": {"endpoint": {"uri": "http://127.0.0.1:9/told"}},
+    }
+    via = {"Via": f"1.1 {node.app.desk.sources.registry.alias}, 1.1 elsewhere"}
+    assert (await admin.post(SUBSCRIPTIONS, json=body, headers=via)).status_code == 508
+    assert (await admin.get(SUBSCRIPTIONS)).json() == []
+    assert (await admin.post(SUBSCRIPTIONS, json=body, headers={"Via": "1.1 elsewhere"})).status_code == 201
+
+
 async def test_split_entities_are_told_whole(
     admin: httpx.AsyncClient, source: Source, notifier: Notifier
 ) -> None:

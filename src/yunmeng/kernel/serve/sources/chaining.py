@@ -27,6 +27,7 @@ _SERVICE = Principal("urn:yunmeng:service:notifier", kind="service", roles=("ser
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 300.0
 _LOOK_S = 1.0
+_CIRCLE = 508
 _AT_ONCE = 64
 
 _log = logging.getLogger("yunmeng.sources")
@@ -271,4 +272,4 @@ def _path(leg: Leg) -> str:
 
 def _settled(answer: Answer) -> bool:
     """Tells whether asking again is of no use: it is done, or refused for good."""
-    return answer.fine or 400 <= answer.status < 500
+    return answer.fine or 400 <= answer.status < 500 or answer.status == _CIRCLE

@@ -7,6 +7,7 @@ from yunmeng.kernel.serve.ngsild.snapshot_scope import snapshotted
 from yunmeng.kernel.serve.routes import Route
 from yunmeng.kernel.serve.sources import endpoints, relaying
 from yunmeng.kernel.serve.sources.batching import distributed_batch, distributed_purge
+from yunmeng.kernel.serve.sources.circles import refusing_circles
 from yunmeng.kernel.serve.sources.consuming import distributed_evolution, distributed_read
 from yunmeng.kernel.serve.sources.discovering import distributed_discovery
 from yunmeng.kernel.serve.sources.legs import PATH as NOTIFICATIONS
@@ -76,6 +77,8 @@ def distributed(route: Route) -> Route:
         return replace(route, handler=distributed_read(route.handler))
     if (route.method, route.path) == ("GET", _ENTITY):
         return replace(route, handler=distributed_read(route.handler))
+    if (route.method, route.path) == ("POST", f"{_ROOT}/subscriptions"):
+        return replace(route, handler=refusing_circles(route.handler))
     if route.path in _DISCOVERY:
         return replace(route, handler=distributed_discovery(route.handler, _DISCOVERY[route.path]))
     if (route.method, route.path) in _EVOLUTIONS:

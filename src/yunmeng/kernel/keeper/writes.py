@@ -131,17 +131,16 @@ class Writer:
         current = written.touched.get(key)
         try:
             if isinstance(operation, Prepared):
-                done = (
-                    self._put_whole(operation, current, reach, principal, written)
-                    if fits(operation, current)
-                    else None
-                )
+                done = self._put_whole(operation, current, reach, principal, written)
                 if done is not None:
                     return done
                 operation = operation.plain()
             return self._apply(operation, current, reach, principal, written)
         except YunmengError as error:
             return Outcome(key[1], "refused", error=error.key, facts=error.facts, status=error.status)
+        except RecursionError:
+            # what the edge could just read may be too deep here; it must not end the one writer
+            return Outcome(key[1], "refused", error="json.deep", status=400)
 
     def _put_whole(
         self, entity: Prepared, current: Version | None, reach: Reach, principal: str, written: Written
@@ -150,6 +149,8 @@ class Writer:
 
         None, and nothing done, when what is there already wants the long way.
         """
+        if entity.mode == ("replace" if current is None else "create"):
+            return None
         places = tuple(zip(entity.attributes, entity.dataset_ids, strict=True))
         at_us = written.moment()
         at = format_us(at_us)
@@ -257,11 +258,6 @@ def head_of(change: Change) -> Document:
     """Returns what stays of a deleted entity: what its evolution needs to be found and shown (§5.6.6)."""
     kept = {name: value for name, value in change.before.items() if name in MEMBERS or name == DIVISION}
     return {**kept, "modifiedAt": change.at, "deletedAt": change.at}
-
-
-def fits(entity: Prepared, current: Version | None) -> bool:
-    """Tells whether the presence of an entity is what an operation on it wants."""
-    return entity.mode != ("replace" if current is None else "create")
 
 
 def succession(

@@ -10,7 +10,7 @@ import click
 from benchmarks.budgets import Verdict, judge
 from benchmarks.figures import Figure
 
-NAMES = ("start", "bus", "state", "history", "ingest", "serve", "broker", "notify", "federation")
+NAMES = ("start", "bus", "state", "history", "ingest", "serve", "broker", "notify", "federation", "temporal")
 
 
 @click.command()

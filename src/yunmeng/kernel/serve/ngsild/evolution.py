@@ -156,6 +156,7 @@ def show_aggregates(
 ) -> dict[str, Any]:
     """Returns an entity with aggregates of its attributes."""
     shown = _head(document, view)
+    moments: dict[int, str] = {}
     for row in rows:
         if row.attribute == SCOPE or not _wanted(row.attribute, view):
             continue
@@ -163,7 +164,11 @@ def show_aggregates(
             view.context.compact(row.attribute),
             {"type": "Property", **{method: [] for method in aggregation.methods}},
         )
-        attribute[row.method].append([row.value, _brief(row.start), _brief(row.end)])
+        # one period ends where the next begins, and all methods share them
+        for moment in (row.start, row.end):
+            if moment not in moments:
+                moments[moment] = _brief(moment)
+        attribute[row.method].append([row.value, moments[row.start], moments[row.end]])
     return shown
 
 

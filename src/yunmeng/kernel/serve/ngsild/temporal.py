@@ -1,5 +1,6 @@
 """Reads of the temporal evolution of entities (ETSI GS CIM 009 §5.7.3, §5.7.4, §6.18, §6.19, §6.24)."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,12 +81,17 @@ async def retrieve(call: Call) -> Response:
     if document is None:
         raise await absent(call, id_)
     await settle(call, [document])
-    series = await _series(call, [document], asked)
-    if not series.get(id_) and asked.view.attrs:
+    if asked.aggregation is None:
+        series = (await _series(call, [document], asked)).get(id_, {})
+        shown, headers = await _show(call, [Found(document, series)], asked)
+    else:
+        # the aggregates say themselves what there is; to read values for that would take longer
+        shown, headers = await _show(call, [Found(document, {})], asked)
+        series = shown[0].keys() - frozenset(HEAD)
+    if not series and asked.view.attrs:
         raise NotFound("entity.no-attributes", id=id_)
-    if not series.get(id_) and not await _evolved(call, id_):
+    if not series and not await _evolved(call, id_):
         raise NotFound("entity.absent", id=id_)
-    shown, headers = await _show(call, [Found(document, series.get(id_, {}))], asked)
     if not shown[0]:
         raise NotFound("entity.no-attributes", id=id_)
     return _answer(shown[0], asked, {**headers, **await entity_maps.for_one(call, id_)})
@@ -185,7 +191,7 @@ async def _select(
 
 
 async def _fitting(call: Call, query: EntityQuery, chunk: Sequence[Document], asked: _Asked) -> list[Found]:
-    whole = query.conditions is not None or query.geo is not None
+    whole = query.conditions is not None or query.geo is not None or query.scope is not None
     series = await _series(call, chunk, asked, whole=whole)
     if query.scope is not None:
         series = await scoped(call, query.scope, chunk, series)
@@ -202,7 +208,20 @@ async def _series(
     most = call.services.settings.http.temporal_values
     attributes = () if whole else asked.attributes
     ids = [str(one["id"]) for one in documents]
+    if asked.aggregation is not None and not whole and ids:
+        return await _present(call, ids, asked)
     return await values(call, ids, attributes, asked.view, asked.window, most + 1)
+
+
+async def _present(call: Call, ids: Sequence[str], asked: _Asked) -> Mapping[str, Series]:
+    """Returns which attributes have values in the window, without the values."""
+    query = query_of(call, ids, asked.attributes, asked.view, asked.window, 1)
+    hidden = closed(call)
+    found: defaultdict[str, Series] = defaultdict(dict)
+    for row in await call.services.history.aggregate(query, ("totalCount",), 0):
+        if row.attribute not in hidden:
+            found[row.entity][row.attribute] = []
+    return found
 
 
 async def _show(

@@ -32,6 +32,8 @@ ABOUT = {
     ),
     "serve.read": ("entities read over HTTP", "reads/s"),
     "serve.upsert": ("entities upserted over HTTP in batches", "entities/s"),
+    "federation.query": ("pages of 20 that ask 34 sources each, sixteen at a time", "queries/s"),
+    "federation.p99": ("the same: 99th percentile of the answers", "ms"),
     "broker.upsert": ("`yunmeng broker`: entities of 1.5 kB upserted in batches", "entities/s"),
     "broker.read": ("the same: entities read by id", "reads/s"),
     "broker.query": ("the same: pages of 20 of a type", "queries/s"),

@@ -11,7 +11,7 @@ import msgspec
 
 from yunmeng.kernel.base import Settings, Unavailable, packages
 from yunmeng.kernel.keeper import RECORDS, RecordPut, RecordsRequest
-from yunmeng.kernel.link import Bus, NatsBus
+from yunmeng.kernel.link import Bus, NatsBus, sized_streams
 from yunmeng.kernel.model import TypeLibrary, load_types
 from yunmeng.kernel.store import (
     History,
@@ -83,7 +83,8 @@ async def connected(settings: Settings, patience_s: float = 0.0) -> AsyncGenerat
     """
     folder = DataFolder(settings.node.data)
     endpoints = await _patiently(lambda: asyncio.to_thread(folder.endpoints), patience_s)
-    bus = await NatsBus.connect(endpoints.bus_url, endpoints.bus_token)
+    streams = sized_streams(settings.bus.max_bytes)
+    bus = await NatsBus.connect(endpoints.bus_url, endpoints.bus_token, streams=streams)
     state = await _patiently(lambda: open_state_reader(settings), patience_s)
     history = await _patiently(lambda: asyncio.to_thread(open_history, settings), patience_s)
     try:

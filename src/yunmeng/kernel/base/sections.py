@@ -51,7 +51,7 @@ class HttpSettings:
 class BusSettings:
     """The bus 传; an empty ``url`` starts a server of our own at ``port`` (0: a free one).
 
-    ``max_bytes`` is the cap of a stream.
+    ``max_bytes`` is what all its streams may hold together.
     """
 
     engine: Literal["memory", "nats"] = "nats"

@@ -1,7 +1,7 @@
 """What subscriptions tell of entities: judged by their owners' reach and their conditions, then shown."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -53,6 +53,15 @@ class Told:
         return ((watch, list(rows.values())) for watch, rows in self.by_watch.values())
 
 
+@dataclass(slots=True)
+class Seen:
+    """One change, with what is the same for several subscriptions."""
+
+    change: Change
+    documents: dict[Reach, Document] = field(default_factory=dict[Reach, Document])
+    rows: dict[tuple[int, Reach, int], Row] = field(default_factory=dict[tuple[int, Reach, int], Row])
+
+
 class Rows:
     """Makes the rows of notifications."""
 
@@ -67,21 +76,21 @@ class Rows:
         """Returns what is to be told of committed changes."""
         found = Told()
         for change in changes:
-            current: dict[Reach, Document] = {}
+            seen = Seen(change)
             for watch in self._watches.about(change.tenant, change.entity, change.types):
                 if triggered(watch, change) and change.at >= format_us(watch.since_us):
-                    found.add(watch, await self._changed(watch, change, current))
+                    found.add(watch, await self._changed(watch, seen))
         return found
 
-    async def _changed(self, watch: Watch, change: Change, current: dict[Reach, Document]) -> list[Row]:
-        reach = self.reach(watch)
+    async def _changed(self, watch: Watch, seen: "Seen") -> list[Row]:
+        change, reach = seen.change, self.reach(watch)
         if reach is None or not within(change.division, reach):
             return []
         document = change.after
         if change.kind != "deleted":
-            if reach not in current:
-                current[reach] = await self._with_telemetry(reach, change)
-            document = current[reach]
+            if reach not in seen.documents:
+                seen.documents[reach] = await self._with_telemetry(reach, change)
+            document = seen.documents[reach]
         if watch.split and document:
             # what holds of the whole is judged below
             document = await self._relay.whole(replace(watch, condition=None), document, reach) or {}
@@ -89,7 +98,16 @@ class Rows:
                 return []
         if not await self._fulfils(watch, document or change.before, reach):
             return []
-        return await self._shown(watch, document, reach, change)
+        if watch.split or watch.show_changes or watch.view.join or change.kind == "deleted":
+            return await self._shown(watch, document, reach, change)
+        return [self._shared(watch, reach, seen)]
+
+    def _shared(self, watch: Watch, reach: Reach, seen: "Seen") -> Row:
+        """Shows an entity once for all who see as much of it and want it shown alike."""
+        key = (id(watch.view), reach, watch.principal.clearance)
+        if key not in seen.rows:
+            seen.rows[key] = tell(watch, seen.documents[reach], self.hidden(watch), seen.change)
+        return seen.rows[key]
 
     async def _with_telemetry(self, reach: Reach, change: Change) -> Document:
         """Returns the entity as the change left it, with the last values that only telemetry gives it."""

@@ -1,7 +1,8 @@
 """Subscriptions as data: what is kept of one, and what is worked out from it to match changes (§5.2.12)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -28,7 +29,7 @@ from yunmeng.kernel.model import (
 )
 from yunmeng.kernel.serve.body import as_array, as_object, text_member
 from yunmeng.kernel.serve.endpoint import Endpoint, read_endpoint
-from yunmeng.kernel.serve.ngsild.projection import Tree, parse_projection
+from yunmeng.kernel.serve.ngsild.projection import parse_projection
 from yunmeng.kernel.serve.ngsild.representation import View
 from yunmeng.kernel.serve.replies import GEO_JSON
 from yunmeng.kernel.trust import Principal
@@ -190,9 +191,7 @@ def _view(
     body: Mapping[str, object], notification: Mapping[str, object], names: Context, told: Context
 ) -> View:
     """Reads how entities are told (§5.2.14)."""
-    pick, omit = _tree(notification, "pick", names), _tree(notification, "omit", names)
-    if pick.keys() & {name for name, below in omit.items() if not below}:
-        raise BadInput("query.pick-and-omit")
+    pick, omit = _texts(notification, "pick"), _texts(notification, "omit")
     attributes = _texts(notification, "attributes")
     if attributes and (pick or omit):
         raise BadInput("query.attrs-and-pick")
@@ -201,24 +200,42 @@ def _view(
         raise BadInput("subscription.changes")
     if as_object(notification.get("endpoint"), "notification.endpoint").get("accept") == GEO_JSON:
         representation = "geojson-simplified" if representation == "simplified" else "geojson"
-    return View(
+    view = View(
         told,
         representation,
         sysattrs=_boolean(notification, "sysAttrs", default=False),
         attrs=frozenset(map(names.expand, attributes)),
-        pick=frozenset(pick),
-        omit=frozenset(name for name, below in omit.items() if not below),
         lang=text_member(body, "lang", ""),
         dataset_ids=frozenset(_texts(body, "datasetId")) if "datasetId" in body else None,
         join=_join(notification),
         join_level=_join_level(notification),
-        pick_tree=pick,
-        omit_tree=omit,
     )
+    return _projected(_Plain(view), names, ",".join(pick), ",".join(omit))
 
 
-def _tree(notification: Mapping[str, object], name: str, context: Context) -> Tree:
-    return parse_projection(",".join(_texts(notification, name)), context)
+class _Plain:
+    """A view without projections, as a key: views hold dictionaries, which have no hash."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        parts = (view.context, view.representation, view.sysattrs, view.attrs, view.lang)
+        self._key = (*parts, view.dataset_ids, view.join, view.join_level)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Plain) and other._key == self._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+@lru_cache(maxsize=4096)
+def _projected(plain: _Plain, names: Context, picked: str, omitted: str) -> View:
+    """Returns a view; equal ones are one and the same, so that what they show can be shared."""
+    pick, omit = parse_projection(picked, names), parse_projection(omitted, names)
+    left_out = frozenset(name for name, below in omit.items() if not below)
+    if pick.keys() & left_out:
+        raise BadInput("query.pick-and-omit")
+    return replace(plain.view, pick=frozenset(pick), omit=left_out, pick_tree=pick, omit_tree=omit)
 
 
 def _join(notification: Mapping[str, object]) -> str:

@@ -19,6 +19,8 @@ CASES: list[tuple[str, dict[str, Any], int, str]] = [
     ("not utf-8", {"content": b'{"id": "\xff"}', "headers": JSON}, 400, "json.malformed"),
     ("empty", {"content": b"", "headers": JSON}, 400, "json.empty"),
     ("nothing", {"content": b"{}", "headers": {"content-type": "application/ld+json"}}, 400, "json.empty"),
+    ("an empty array", {"json": []}, 400, "json.empty"),
+    ("an empty object", {"json": {}}, 400, "json.empty"),
     ("deep", {"content": b"[" * 100_000, "headers": JSON}, 400, "json.deep"),
     ("an array", {"json": [1]}, 400, "json.object"),
     ("no type", {"json": {"id": "urn:ngsi-ld:Meter:1"}}, 400, "entity.no-type"),
@@ -110,6 +112,12 @@ async def test_ngsi_ld_wants_the_length_of_a_body(admin: httpx.AsyncClient, meth
 async def test_an_address_without_an_id(admin: httpx.AsyncClient, method: str) -> None:
     answer = await admin.request(method, f"{ENTITIES}/", json={"type": "X"})
     assert (answer.status_code, answer.json()["key"]) == (400, "id.bad")
+
+
+async def test_a_context_without_a_context(admin: httpx.AsyncClient) -> None:
+    """§5.13.2."""
+    answer = await admin.post("/ngsi-ld/v1/jsonldContexts", json={"A1": "urn:a"})
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "InvalidRequest")
 
 
 async def test_a_refusal_names_the_tenant(admin: httpx.AsyncClient) -> None:

@@ -34,6 +34,7 @@ _ETSI_BY_KEY = {
     "json.empty": "InvalidRequest",
     "query.options": "InvalidRequest",
     "query.unknown": "InvalidRequest",
+    "context.none": "InvalidRequest",
     "context.unavailable": "LdContextNotAvailable",
     "context.private": "LdContextNotAvailable",
     "query.too-many": "TooManyResults",

@@ -27,10 +27,10 @@ async def add(call: Call) -> Response:
     """Hosts a context that the body brings (§5.13.2)."""
     body = as_object(await read_json(call.request), "body")
     if "@context" not in body or not isinstance(body["@context"], (dict, list, str)):
-        raise BadInput("context.missing")
+        raise BadInput("context.none")
     member = cast("ContextMember", body["@context"])
     if isinstance(member, list) and not all(isinstance(item, (str, dict)) for item in member):
-        raise BadInput("context.missing")
+        raise BadInput("context.none")
     # resolving proves that it can be used before anybody relies on it
     await call.services.contexts.resolve(member)
     id_ = await host(call, member, "Hosted")

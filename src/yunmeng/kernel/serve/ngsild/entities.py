@@ -32,6 +32,9 @@ def path_id(call: Call) -> str:
 async def create(call: Call) -> Response:
     """Creates an entity (§5.6.1)."""
     payload = await read_payload(call)
+    if payload.value in ({}, []):
+        # nothing that could be judged (§5.5.4)
+        raise BadInput("json.empty")
     document = intake.entity_of(call, as_object(payload.value, "entity"), payload.context)
     await write_one(call, Create(document))
     location = f"{ENTITIES}/{quote(str(document['id']), safe=':@!$&*+,;=')}"

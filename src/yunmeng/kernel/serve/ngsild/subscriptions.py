@@ -114,8 +114,8 @@ class Subscriptions:
 
     async def update(self, call: Call) -> Response:
         """Replaces members of a subscription (§5.8.2, §5.11.3, §5.5.8); null removes one."""
-        kept = await self._load(call)
         payload = await read_payload(call)
+        kept = await self._load(call)
         fragment = as_object(payload.value, "subscription")
         same_id(fragment, kept.id)
         fragment.pop("id", None)

@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
+from time import monotonic
 from urllib.parse import urlsplit
 
 from yunmeng.kernel.serve.http_connection import HttpAnswer, HttpConnection, HttpTrouble, LeftIdle
@@ -65,7 +66,7 @@ class HttpClient:
         answer = await connection.ask(request, most, bodiless=bodiless)
         kept = self._idle.setdefault(place, [])
         if connection.kept and len(kept) < _MOST_IDLE:
-            kept.append((asyncio.get_running_loop().time(), connection))
+            kept.append((monotonic(), connection))
         else:
             connection.close()
         return answer
@@ -73,7 +74,7 @@ class HttpClient:
     def _take(self, place: Place) -> HttpConnection | None:
         """Takes the connection that was used last; those that have waited long are closed."""
         kept = self._idle.get(place)
-        oldest = asyncio.get_running_loop().time() - _IDLE_S
+        oldest = monotonic() - _IDLE_S
         while kept and kept[0][0] < oldest:
             kept.pop(0)[1].close()
         return kept.pop()[1] if kept else None

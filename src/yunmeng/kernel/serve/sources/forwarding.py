@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -127,7 +128,7 @@ class Forwarder:
     async def _ask(self, forward: Forward, origin: Origin) -> Answer:
         url = forward.registration.endpoint + ROOT + forward.path
         if forward.parameters:
-            url = f"{url}?{urlencode(forward.parameters, quote_via=quote, safe=':,;/@')}"
+            url = f"{url}?{_written(tuple(forward.parameters.items()))}"
         content, headers = _content(forward)
         headers.update(_headers(forward, origin))
         answer = await self._client.ask(forward.method, url, headers, content, MOST_BYTES)
@@ -143,6 +144,12 @@ def forward_context(registration: Registration, context: Context) -> Context | N
     if registration.context is not None:
         return registration.context
     return context if context.link else None
+
+
+@lru_cache(maxsize=256)
+def _written(parameters: tuple[tuple[str, str], ...]) -> str:
+    """Writes parameters, which are the same for many sources."""
+    return urlencode(parameters, quote_via=quote, safe=":,;/@")
 
 
 def _content(forward: Forward) -> tuple[bytes | None, dict[str, str]]:

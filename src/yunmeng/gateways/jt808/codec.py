@@ -15,6 +15,7 @@ _END = b"\x7e"
 _PARTED, _VERSIONED, _SIZE = 0x2000, 0x4000, 0x03FF
 _HEAD, _PHONE_2013, _PHONE_2019 = Struct(">HH"), Struct(">6sH"), Struct(">B10sH")
 _PART = Struct(">HH")
+_ANSWER_2013, _ANSWER_2019 = Struct(">HH6sHHHB"), Struct(">HHB10sHHHB")
 
 
 class Packet(msgspec.Struct, frozen=True, gc=False):
@@ -114,10 +115,14 @@ class Jt808Codec:
             properties |= _PARTED
             middle += _PART.pack(message.total, message.number)
         raw = _HEAD.pack(message.id, properties) + middle + message.body
-        raw += bytes((xor8(raw),))
-        if b"\x7d" in raw or b"\x7e" in raw:
-            raw = raw.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02")
-        return _END + raw + _END
+        return _framed(raw)
+
+    def acknowledgement(self, of: Packet, serial: int, result: int) -> bytes:
+        """Writes the 0x8001 that answers a packet (8.1); nearly all that a platform says."""
+        if of.version == NO_VERSION:
+            return _framed(_ANSWER_2013.pack(0x8001, 5, of.phone, serial, of.serial, of.id, result))
+        head = (0x8001, _VERSIONED | 5, of.version, of.phone, serial)
+        return _framed(_ANSWER_2019.pack(*head, of.serial, of.id, result))
 
 
 def parts_of(message: Packet) -> list[Packet]:
@@ -132,6 +137,13 @@ def parts_of(message: Packet) -> list[Packet]:
         )
         for place, piece in enumerate(pieces)
     ]
+
+
+def _framed(raw: bytes) -> bytes:
+    raw += xor8(raw).to_bytes()
+    if b"\x7d" in raw or b"\x7e" in raw:
+        raw = raw.replace(b"\x7d", b"\x7d\x01").replace(b"\x7e", b"\x7d\x02")
+    return b"\x7e%b\x7e" % raw
 
 
 def _unescaped(raw: bytes) -> bytes:

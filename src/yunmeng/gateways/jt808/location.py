@@ -11,6 +11,7 @@ from yunmeng.kernel.sense import bad_frame
 
 BASIC = 28
 POSITIONED, SOUTH, WEST = 2, 4, 8
+_NO_TIME = bytes(6)
 _BASIC = Struct(">IIIIhHH6s")
 
 STATUS_BITS = {
@@ -139,7 +140,7 @@ def read_location(body: bytes) -> Location:
         altitude,
         speed,
         direction,
-        read_time(time) if any(time) else None,
+        read_time(time) if time != _NO_TIME else None,
         read_items(body) if len(body) > BASIC else (),
     )
 
@@ -159,6 +160,7 @@ def read_items(body: bytes) -> tuple[tuple[int, bytes], ...]:
 
 def fields_of(location: Location) -> dict[str, Field]:
     """Returns what a location says by the names of ``mapping.toml``, in the units of the message."""
+    status = location.status
     fields: dict[str, Field] = {
         "speed": location.speed,
         "direction": location.direction,
@@ -166,9 +168,9 @@ def fields_of(location: Location) -> dict[str, Field]:
         "latitude": location.latitude,
         "longitude": location.longitude,
         "alarm": location.alarm,
-        "status": location.status,
-        "acc": location.status & 1,
-        "positioned": location.status >> 1 & 1,
+        "status": status,
+        "acc": status & 1,
+        "positioned": status >> 1 & 1,
     }
     numbers, others = NUMBERS, list[str]()
     for id, content in location.items:

@@ -54,7 +54,6 @@ from yunmeng.kernel.sense import (
 
 DONE, FAILED, WRONG, UNSUPPORTED = 0, 1, 2, 3
 _ASK_AFTER_S, _MOST_TERMINALS, _MOST_KEPT = 5.0, 1_000, 8
-_ACKNOWLEDGE = 0x8001
 _REASONS = {FAILED: "failed", WRONG: "message wrong", UNSUPPORTED: "not supported"}
 
 Effects = list[Effect]
@@ -72,10 +71,8 @@ class _Terminal:
     mapper: Mapper
     bits: tuple[Bit, ...]
     is_trusted: bool
-
-    @property
-    def division(self) -> str:
-        return self.record.division if self.record is not None else ""
+    entity: str
+    division: str
 
 
 class Jt808Session(FrameSession[Packet]):
@@ -86,7 +83,8 @@ class Jt808Session(FrameSession[Packet]):
     """
 
     def __init__(self, station: Station) -> None:
-        super().__init__(Jt808Codec())
+        self._codec = Jt808Codec()
+        super().__init__(self._codec)
         self._station = station
         self._terminals: dict[bytes, _Terminal] = {}
         self._parts: Reassembly[PartKey] | None = None
@@ -146,7 +144,10 @@ class Jt808Session(FrameSession[Packet]):
         if mapper is None:
             raise BadInput("mapping.absent", gateway=self._station.gateway, name=name)
         is_trusted = self._station.replayed or record is None or not record.key
-        terminal = _Terminal(device, message, record, mapper, bits_named(mapper.names), is_trusted)
+        division = record.division if record is not None else ""
+        entity = mapper.entity(device, division)
+        bits = bits_named(mapper.names)
+        terminal = _Terminal(device, message, record, mapper, bits, is_trusted, entity, division)
         self._terminals[message.phone] = terminal
         return terminal
 
@@ -154,7 +155,7 @@ class Jt808Session(FrameSession[Packet]):
         if message.flags & 0x1C00:
             raise bad_frame(PROTOCOL, "encrypted body")
         if message.id == 0x0200 and not message.total and terminal.is_trusted:
-            return self._located(terminal, message, [read_location(message.body)], at)
+            return self._placed(terminal, message, at)
         if message.total > 1:
             return self._part(terminal, message, at)
         return self._whole(terminal, message, at)
@@ -219,18 +220,25 @@ class Jt808Session(FrameSession[Packet]):
         )
 
     def _place(self, terminal: _Terminal, location: Location, at: int) -> Locate:
-        mapper, division = terminal.mapper, terminal.division or self._station.division
         return Locate(
-            mapper.entity(terminal.device, division),
-            mapper.type.name,
-            division,
+            terminal.entity,
+            terminal.mapper.type.name,
+            terminal.division or self._station.division,
             location.longitude,
             location.latitude,
             at if location.at is None else location.at,
         )
 
     def _placed(self, terminal: _Terminal, message: Packet, at: int) -> Effects:
-        return self._located(terminal, message, [read_location(message.body)], at)
+        """0x0200, which is nearly everything that terminals say."""
+        location = read_location(message.body)
+        when = location.at
+        key = None if when is None else (terminal.device, 0x0200, message.serial, when)
+        reading = self._reading(terminal, location, at)
+        observe = Observe((reading,), self._acknowledgement(message, DONE), key)
+        if when is None or not location.is_positioned:
+            return [observe]
+        return [observe, self._place(terminal, location, at)]
 
     def _batch(self, terminal: _Terminal, message: Packet, at: int) -> Effects:
         return self._located(terminal, message, read_batch(message.body), at)
@@ -349,7 +357,9 @@ class Jt808Session(FrameSession[Packet]):
         return Send(self._acknowledgement(message, DONE))
 
     def _acknowledgement(self, message: Packet, result: int) -> bytes:
-        return self._message(message, _ACKNOWLEDGE, pack(">HHB", message.serial, message.id, result))
+        serial = self._serial
+        self._serial = (serial + 1) & 0xFFFF
+        return self._codec.acknowledgement(message, serial, result)
 
     def _message(self, to: Packet, id: int, body: bytes) -> bytes:
         packet = Packet(id, to.phone, self._serial, body, to.version)

@@ -19,6 +19,8 @@ A field that no row names is dropped: a mapping may want less than a device says
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import compress
 from math import inf, isfinite
 from pathlib import Path
 from urllib.parse import quote
@@ -31,6 +33,7 @@ from yunmeng.kernel.model import AttributeRow, EntityType, Quality, Reading, Ser
 Value = float | int | str | None
 
 _NAMES = re.compile(r"\{(\w+)\}")
+_MOST_SHAPES, _MOST_SERIES = 10_000, 500_000
 _ID_NAMES = {"gateway", "device", "division"}
 
 
@@ -64,12 +67,10 @@ def read_mapping(file: Path) -> dict[str, MappingTable]:
 
 def _scaling(scale: float, shift: float) -> Callable[[float], float]:
     """Returns ``raw × scale + shift``, rounded once where the scale is a tenth, a thousandth and so on."""
-    if (scale, shift) == (1.0, 0.0):
-        return lambda raw: raw
     divisor = round(1 / scale) if scale and abs(scale) < 1 else 0
-    if divisor and abs(divisor * scale - 1) < 1e-12:
-        return lambda raw: raw / divisor + shift
-    return lambda raw: raw * scale + shift
+    if not divisor or abs(divisor * scale - 1) >= 1e-12:
+        return lambda raw: raw * scale + shift
+    return (lambda raw: raw / divisor + shift) if shift else (lambda raw: raw / divisor)
 
 
 def _converter(name: str, rule: FieldRow, scale: float, shift: float) -> Callable[[Value], Value] | None:
@@ -84,12 +85,19 @@ def _converter(name: str, rule: FieldRow, scale: float, shift: float) -> Callabl
             return None
         if values:
             return values.get(str(raw), raw)
-        if not isinstance(raw, str):
-            return scaled(raw)
         # text that only has to be kept stays as the source wrote it
-        return raw if is_plain else scaled(_number(name, raw))
+        return raw if is_plain else scaled(_number(name, raw) if isinstance(raw, str) else raw)
 
-    return convert
+    if missing or values:
+        return convert
+
+    def scale_number(raw: Value) -> Value:
+        try:
+            return scaled(raw)  # pyright: ignore[reportArgumentType]
+        except TypeError:  # nearly all are numbers: asking first costs more
+            return convert(raw)
+
+    return scale_number
 
 
 def _number(name: str, text: str) -> float:
@@ -100,6 +108,18 @@ def _number(name: str, text: str) -> float:
     if not isfinite(number):
         raise BadInput("mapping.value", field=name, value=text)
     return number
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Which fields a message had, in their order: what to do with them, and their series by device."""
+
+    names: tuple[str, ...]
+    converters: tuple[tuple[int, Callable[[Value], Value]], ...]
+    wanted: tuple[bool, ...] | None
+    series: dict[tuple[str, str], tuple[Series, ...]] = field(
+        default_factory=dict[tuple[str, str], tuple[Series, ...]]
+    )
 
 
 class Mapper:
@@ -119,7 +139,8 @@ class Mapper:
         self._convert: dict[str, Callable[[Value], Value]] = {}
         for name, rule in table.fields.items():
             self._learn(name, FieldRow(rule) if isinstance(rule, str) else rule)
-        self._series: dict[tuple[object, ...], tuple[Series, ...]] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._devices = 0
 
     @property
     def type(self) -> EntityType:
@@ -155,25 +176,37 @@ class Mapper:
 
         Raises ``BadInput("mapping.value")`` for a text where the table wants to reckon.
         """
-        key = (device, division, *fields)
-        series = self._series.get(key)
-        if series is None:
-            series = self._make(device, division, tuple(fields))
-            if len(self._series) > 500_000:
-                self._series.clear()
-            self._series[key] = series
-        known, convert = self._rows, self._convert
-        values = tuple(
-            [convert[name](raw) if name in convert else raw for name, raw in fields.items() if name in known]
-        )
+        names = tuple(fields)
+        shape = self._shapes.get(names) or self._shape(names)
+        series = shape.series.get((device, division)) or self._make(shape, device, division)
+        raws: list[Value] = list(fields.values())
+        for place, convert in shape.converters:
+            raws[place] = convert(raws[place])
+        values = tuple(raws) if shape.wanted is None else tuple(compress(raws, shape.wanted))
         return Reading(series, observed_at, values, quality, frame)
 
-    def _make(self, device: str, division: str, names: tuple[str, ...]) -> tuple[Series, ...]:
+    def _shape(self, names: tuple[str, ...]) -> _Shape:
+        converters = [
+            (place, self._convert[name]) for place, name in enumerate(names) if name in self._convert
+        ]
+        wanted = [name in self._rows for name in names]
+        shape = _Shape(names, tuple(converters), None if all(wanted) else tuple(wanted))
+        if len(self._shapes) >= _MOST_SHAPES:
+            self._shapes.clear()
+        self._shapes[names] = shape
+        return shape
+
+    def _make(self, shape: _Shape, device: str, division: str) -> tuple[Series, ...]:
+        if self._devices >= _MOST_SERIES:
+            self._devices = 0
+            for each in self._shapes.values():
+                each.series.clear()
         entity, home = self.entity(device, division), division or self._division
-        rows = [self._rows[name] for name in names if name in self._rows]
-        return tuple(
-            [Series(entity, row.uri, self._type.uri, home, row.unit, self._synthetic) for row in rows]
-        )
+        rows = [self._rows[name] for name in shape.names if name in self._rows]
+        made = [Series(entity, row.uri, self._type.uri, home, row.unit, self._synthetic) for row in rows]
+        shape.series[device, division] = tuple(made)
+        self._devices += 1
+        return shape.series[device, division]
 
     def _learn(self, name: str, rule: FieldRow) -> None:
         row = self._type.attribute(rule.attribute)

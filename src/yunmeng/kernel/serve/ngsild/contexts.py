@@ -26,11 +26,13 @@ __all__ = ["CONTEXTS", "add", "delete", "get", "host", "hosted_url", "list_"]
 async def add(call: Call) -> Response:
     """Hosts a context that the body brings (§5.13.2)."""
     body = as_object(await read_json(call.request), "body")
-    if "@context" not in body or not isinstance(body["@context"], (dict, list, str)):
+    if "@context" not in body:
         raise BadInput("context.none")
+    if not isinstance(body["@context"], (dict, list, str)):
+        raise BadInput("context.missing")
     member = cast("ContextMember", body["@context"])
     if isinstance(member, list) and not all(isinstance(item, (str, dict)) for item in member):
-        raise BadInput("context.none")
+        raise BadInput("context.missing")
     # resolving proves that it can be used before anybody relies on it
     await call.services.contexts.resolve(member)
     id_ = await host(call, member, "Hosted")

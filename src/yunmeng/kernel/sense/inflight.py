@@ -45,6 +45,11 @@ class InFlight(Generic[Key]):
         )
         yield Send(data)
 
+    def accepted(self, key: Key, at: int, within_s: float) -> None:
+        """The device took it and works on it: it is not sent again, and has so long to say how it went."""
+        if waiting := self._waiting.get(key):
+            waiting.left, waiting.due = 0, at + int(within_s * 1e6)
+
     def answered(self, key: Key, result: Mapping[str, Any]) -> Iterator[Effect]:
         """The device did it; an answer that nobody waits for is no error."""
         if waiting := self._waiting.pop(key, None):

@@ -1,0 +1,96 @@
+"""From texts to readings: which table takes which element, and where strangers go."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+
+from yunmeng.gateways.sl651.messages import TEST, Frame, Group, Report, Value
+from yunmeng.gateways.sl651.tables import codes
+from yunmeng.gateways.sl651.values import write_time
+from yunmeng.kernel.model import Reading
+from yunmeng.kernel.sense import Keep, Mapper
+
+_MOST_ROUTES = 10_000
+
+Route = tuple[tuple[Mapper, ...], tuple[str, ...]]
+"""The tables that want some of the elements, and the elements that none of them names."""
+
+
+class Readings:
+    """Makes readings of the reports of one connection; ``home`` tells a station's division."""
+
+    def __init__(self, tables: Mapping[str, Mapper], home: Callable[[str, Frame], str]) -> None:
+        self._tables = tables
+        self._home = home
+        self._routes: dict[tuple[str, ...], Route] = {}
+
+    def status(self, message: Frame, sent_at: int, status: int) -> Reading:
+        """Returns the reading of a station's status."""
+        home, fields = self._home(message.station, message), {"ZT": status}
+        return self._tables["station"].reading(message.station, sent_at, fields, division=home)
+
+    def report(self, message: Frame, report: Report) -> tuple[Reading, ...]:
+        """Returns the readings of a report; those of a test (30H) are of another entity, ``…:test``."""
+        mark = ":test" if message.function == TEST else ""
+        readings: list[Reading] = []
+        for group in report.groups:
+            address = group.station or message.station
+            home = self._home(address, message)
+            if group.fields:
+                readings += self._map(address + mark, home, group.kind, group.observed_at, group.fields)
+            readings += self._gates(address + mark, home, group)
+        for series in report.series:
+            address = series.station or message.station
+            home = self._home(address, message)
+            for moment, value in series.values:
+                readings += self._map(address + mark, home, series.kind, moment, {series.name: value})
+        if report.manual is not None:
+            home = self._home(message.station, message)
+            keyed: dict[str, Value] = {"RGZS": report.manual}
+            readings += self._map(message.station + mark, home, "", report.sent_at, keyed)
+        return tuple(readings)
+
+    def picture(self, message: Frame, report: Report, reply: bytes) -> Keep:
+        """Returns the file of a picture, and notes its name among the elements of its moment."""
+        data, group = report.picture or b"", report.groups[-1] if report.groups else None
+        moment = group.observed_at if group else report.sent_at
+        address = (group and group.station) or message.station
+        is_jpeg = data.startswith(b"\xff\xd8")
+        media, end = ("image/jpeg", "jpg") if is_jpeg else ("application/octet-stream", "bin")
+        name = f"{address}/{write_time(moment, '%Y%m%dT%H%M')}-{report.serial}.{end}"
+        if group is not None:
+            group.fields["PIC"] = name
+        return Keep(name, media, data, reply)
+
+    def _map(self, device: str, home: str, kind: str, at: int, fields: dict[str, Value]) -> Iterable[Reading]:
+        """Gives the fields to every table that names one of them; strangers are kept as text."""
+        key = (kind, *fields)
+        route = self._routes.get(key)
+        if route is None:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            route = self._routes[key] = self._find_route(kind, fields)
+        mappers, strangers = route
+        if strangers:
+            strange = {name: fields[name] for name in strangers}
+            fields = {name: value for name, value in fields.items() if name not in strange}
+            fields["others"] = json.dumps(strange, ensure_ascii=False)
+        return [mapper.reading(device, at, fields, division=home) for mapper in mappers]
+
+    def _find_route(self, kind: str, fields: Mapping[str, Value]) -> Route:
+        names = ("station", "quality", kind)
+        mappers = [self._tables[name] for name in names if name in self._tables]
+        strangers = tuple(
+            name
+            for name in fields
+            if name not in codes() and not any(mapper.knows(name) for mapper in mappers)
+        )
+        wanted = {*fields, "others"} if strangers else set(fields)
+        return tuple(mapper for mapper in mappers if any(map(mapper.knows, wanted))), strangers
+
+    def _gates(self, device: str, home: str, group: Group) -> Iterable[Reading]:
+        mapper = self._tables.get("gate")
+        if mapper is None:
+            return
+        for place, fields in enumerate(group.gates, start=1):
+            number = fields.get("GN") or place
+            yield mapper.reading(f"{device}:{number}", group.observed_at, fields, division=home)

@@ -35,13 +35,12 @@ async def simulate(play: Simulation) -> int:
     seeds = [random_of.getrandbits(32) for _ in range(play.count)]
     async with asyncio.TaskGroup() as group:
         works = [
-            group.create_task(_Logger(play, number, seed).play())
-            for number, seed in enumerate(seeds, start=1)
+            group.create_task(Logger(play, number, seed).play()) for number, seed in enumerate(seeds, start=1)
         ]
     return sum(work.result() for work in works)
 
 
-class _Logger:
+class Logger:
     """One device: sends values of now, answers requests."""
 
     def __init__(self, play: Simulation, number: int, seed: int) -> None:
@@ -55,13 +54,14 @@ class _Logger:
         self._sent, self._answered = 0, 0
 
     async def play(self) -> int:
+        """Speaks until the time is over; returns how many lines were answered."""
         until = time.monotonic() + self._play.for_s if self._play.for_s else float("inf")
         await asyncio.sleep(self._random.random() * min(self._play.every_s, 5.0))
         reader, writer = await asyncio.open_connection(self._play.host, self._play.port)
         hearing = asyncio.create_task(self._hear(reader, writer))
         try:
             while time.monotonic() < until and not hearing.done():
-                writer.write(self._codec.encode(self._values()))
+                writer.write(self.report())
                 await writer.drain()
                 await asyncio.wait([hearing], timeout=min(self._play.every_s, until - time.monotonic()))
             with suppress(TimeoutError):
@@ -75,14 +75,15 @@ class _Logger:
                 await writer.wait_closed()
         return self._answered
 
-    def _values(self) -> Packet:
+    def report(self) -> bytes:
+        """Writes the next line of values."""
         now = now_us()
         said = ";".join(
             f"{code}-Rtd={abs(self._random.gauss(middle, spread)):.3f},{code}-Flag=N"
             for code, (middle, spread) in _KINDS[self._st].items()
         )
         self._sent += 1
-        return make_packet(
+        packet = make_packet(
             "2011",
             self._mn,
             qn=write_time(now, milliseconds=True),
@@ -91,6 +92,7 @@ class _Logger:
             flag=VERSION_2017 | ANSWERED,
             cp=f"DataTime={write_time(now)};{said}",
         )
+        return self._codec.encode(packet)
 
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):

@@ -27,12 +27,12 @@ async def simulate(play: Simulation) -> int:
     seeds = [random_of.getrandbits(32) for _ in range(play.count)]
     async with asyncio.TaskGroup() as group:
         works = [
-            group.create_task(_Rtu(play, number, seed).play()) for number, seed in enumerate(seeds, start=1)
+            group.create_task(Rtu(play, number, seed).play()) for number, seed in enumerate(seeds, start=1)
         ]
     return sum(work.result() for work in works)
 
 
-class _Rtu:
+class Rtu:
     """One station: sends timed reports, answers queries and orders."""
 
     def __init__(self, play: Simulation, number: int, seed: int) -> None:
@@ -46,13 +46,14 @@ class _Rtu:
         self._serial, self._rain, self._sent, self._answered = 0, 0.0, 0, 0
 
     async def play(self) -> int:
+        """Speaks until the time is over; returns how many frames were answered."""
         until = time.monotonic() + self._play.for_s if self._play.for_s else float("inf")
         await asyncio.sleep(self._random.random() * min(self._play.every_s, 5.0))
         reader, writer = await asyncio.open_connection(self._play.host, self._play.port)
         hearing = asyncio.create_task(self._hear(reader, writer))
         try:
             while time.monotonic() < until and not hearing.done():
-                writer.write(self._report())
+                writer.write(self.report())
                 await writer.drain()
                 await asyncio.wait([hearing], timeout=min(self._play.every_s, until - time.monotonic()))
             with suppress(TimeoutError):
@@ -66,7 +67,8 @@ class _Rtu:
                 await writer.wait_closed()
         return self._answered
 
-    def _report(self) -> bytes:
+    def report(self) -> bytes:
+        """Writes the next timed report."""
         self._serial, self._sent = self._serial % 65_535 + 1, self._sent + 1
         return self._frame(TIMED, self._elements())
 

@@ -1,5 +1,6 @@
 """The checksums of field protocols."""
 
+from array import array
 from functools import cache
 from struct import unpack
 
@@ -43,7 +44,8 @@ _MODBUS = tuple(_shifted(byte) for byte in range(256))
 
 
 @cache
-def _pairs() -> list[int]:
+def _pairs() -> array[int]:
+    # packed, since a list of so many numbers would push everything else out of the processor's caches
     single, pair = np.array(_MODBUS, np.uint16), np.arange(1 << 16, dtype=np.uint16)
     once = (pair >> 8) ^ single[pair & 0xFF]
-    return ((once >> 8) ^ single[once & 0xFF]).tolist()
+    return array("H", ((once >> 8) ^ single[once & 0xFF]).tobytes())

@@ -44,7 +44,7 @@ _MODBUS = tuple(_shifted(byte) for byte in range(256))
 
 
 @cache
-def _pairs() -> array[int]:
+def _pairs() -> "array[int]":
     # packed, since a list of so many numbers would push everything else out of the processor's caches
     single, pair = np.array(_MODBUS, np.uint16), np.arange(1 << 16, dtype=np.uint16)
     once = (pair >> 8) ^ single[pair & 0xFF]

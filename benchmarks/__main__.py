@@ -10,7 +10,19 @@ import click
 from benchmarks.budgets import Verdict, judge
 from benchmarks.figures import Figure
 
-NAMES = ("start", "bus", "state", "history", "ingest", "serve", "broker", "notify", "federation", "temporal")
+NAMES = (
+    "start",
+    "bus",
+    "state",
+    "history",
+    "ingest",
+    "serve",
+    "broker",
+    "notify",
+    "federation",
+    "temporal",
+    "sense",
+)
 
 
 @click.command()

@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         self._waiting = True
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
-        asyncio.ensure_future(self._hub.sink.room()).add_done_callback(self._go_on)
+        self._hub.sink.when_room(self._go_on)
 
     def _go_on(self, _: "asyncio.Future[None]") -> None:
         self._waiting = False

@@ -43,7 +43,9 @@ ABOUT = {
     "broker.memory": ("the same: memory of all its processes", "MB"),
     "broker.disk": ("the same: its data folder", "MB"),
     "sense.jt808": ("JT/T 808 reports, bytes → packed observations, by processor time", "frames/s a core"),
-    "sense.tcp": ("the same over 500 connections, acknowledged once they are on disk", "frames/s"),
+    "sense.sl651": ("SL 651 reports, likewise", "frames/s a core"),
+    "sense.hj212": ("HJ 212 lines, likewise", "frames/s a core"),
+    "sense.tcp": ("JT/T 808 reports over 500 connections, acknowledged once they are on disk", "frames/s"),
     "sense.tcp-core": ("the same by the processor time of the gateway", "frames/s a core"),
     "sense.idle": ("memory of a gateway with 20,000 idle connections", "MB"),
 }

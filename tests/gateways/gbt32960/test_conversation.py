@@ -237,6 +237,16 @@ async def test_the_simulated_cars_are_understood(listening: Start, options: dict
     assert field.hub.sink.counts["refused"] == 0
 
 
+async def test_the_simulated_cars_do_what_they_are_told(listening: Start) -> None:
+    field = await listening("gbt32960+tcp://")
+    playing = asyncio.create_task(simulate(Simulation("127.0.0.1", field.port, count=1, every_s=0.05)))
+    await field.online("YMSIM000000000000")
+    assert await field.command("YMSIM000000000000", "alarm", level=1) == {}
+    assert await field.command("YMSIM000000000000", "parameters") == {"report_s": 10}
+    playing.cancel()
+    await asyncio.gather(playing, return_exceptions=True)
+
+
 async def test_cut_in_two_a_packet_is_one(listening: Start) -> None:
     field = await listening("gbt32960+tcp://")
     device = await field.connect()

@@ -376,6 +376,17 @@ async def test_the_simulated_terminals_are_understood(listening: Start, options:
     assert field.hub.sink.counts["refused"] == 0
 
 
+async def test_the_simulated_terminals_do_what_they_are_told(listening: Start) -> None:
+    field = await listening("jt808+tcp://")
+    playing = asyncio.create_task(simulate(Simulation("127.0.0.1", field.port, count=1, every_s=0.05)))
+    await field.online("13000000000")
+    assert await field.command("13000000000", "text", text="你好") == {}
+    assert await field.command("13000000000", "parameters") == {"heartbeat_s": 60}
+    assert (await field.command("13000000000", "locate"))["positioned"] == 1
+    playing.cancel()
+    await asyncio.gather(playing, return_exceptions=True)
+
+
 async def test_terminals_speak_over_udp_too(listening: Start) -> None:
     field = await listening("jt808+udp://")
     async with field.peer() as peer:

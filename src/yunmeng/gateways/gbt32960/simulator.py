@@ -4,7 +4,10 @@ import asyncio
 import math
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from struct import pack
+
+import msgspec
 
 from yunmeng.gateways.gbt32960.bodies import (
     MOTOR_2016,
@@ -99,25 +102,42 @@ async def _play(simulation: Simulation, number: int) -> int:
     reader, writer = await asyncio.open_connection(simulation.host, simulation.port)
     loop, done = asyncio.get_running_loop(), 0
     end = loop.time() + simulation.for_s if simulation.for_s else math.inf
+    answers: asyncio.Queue[Packet] = asyncio.Queue()
+    listening = asyncio.create_task(_listen(reader, writer, answers))
     try:
         writer.write(car.login())
-        await _heard(reader, 0x01)
+        await _heard(answers, 0x01)
         while loop.time() < end:
             writer.write(car.report(now_us()))
-            await _heard(reader, 0x02)
+            await _heard(answers, 0x02)
             done += 1
             await asyncio.sleep(min(simulation.every_s, max(0.0, end - loop.time())))
     finally:
+        listening.cancel()
         writer.close()
     return done
 
 
-async def _heard(reader: asyncio.StreamReader, command: int) -> Packet:
-    """Waits for the answer to a command; other messages are passed over."""
-    async with asyncio.timeout(_PATIENCE_S):
+async def _listen(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: "asyncio.Queue[Packet]"
+) -> None:
+    """Hands on what answers the car, and does what it is told."""
+    with suppress(asyncio.IncompleteReadError):
         while True:
             head = await reader.readexactly(24)
-            rest = await reader.readexactly(int.from_bytes(head[22:24]) + 1)
-            packet = _CODEC.decode(head + rest)
-            if packet.command == command and packet.answer == 1:
-                return packet
+            packet = _CODEC.decode(head + await reader.readexactly(int.from_bytes(head[22:24]) + 1))
+            if packet.answer != COMMAND:
+                answers.put_nowait(packet)
+                continue
+            # a query is answered with the period of reports, anything else with its time
+            said = b"\x01\x02\x00\x0a" if packet.command == 0x80 else b""
+            done = msgspec.structs.replace(packet, answer=1, data=packet.data[:6] + said)
+            writer.write(_CODEC.encode(done))
+
+
+async def _heard(answers: "asyncio.Queue[Packet]", command: int) -> Packet:
+    """Waits for the answer to a command; others are passed over."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while (packet := await answers.get()).command != command or packet.answer != 1:
+            pass
+        return packet

@@ -6,6 +6,7 @@ Options: ``version=2019`` (2013 when left out), ``batch=N`` to report N places a
 import asyncio
 import math
 import random
+from contextlib import suppress
 from struct import pack
 
 from yunmeng.gateways.jt808.codec import NO_VERSION, Jt808Codec, Packet
@@ -60,6 +61,15 @@ class Terminal:
         here = Location(0, POSITIONED | 1, latitude, longitude, 25, speed, heading, at, items)
         return write_location(here)
 
+    def obey(self, order: Packet) -> bytes:
+        """Answers a command: with its place, with a parameter, or that it is done."""
+        serial = pack(">H", order.serial)
+        if order.id == 0x8201:
+            return self.packet(0x0201, serial + self.location(now_us()))
+        if order.id in (0x8104, 0x8106):
+            return self.packet(0x0104, serial + b"\x01" + pack(">IBI", 1, 4, 60))
+        return self.packet(0x0001, serial + pack(">HB", order.id, 0))
+
     def report(self, batch: int = 0) -> bytes:
         """0x0200, or 0x0704 of the last ``batch`` seconds."""
         now = now_us()
@@ -84,25 +94,46 @@ async def _play(simulation: Simulation, number: int) -> int:
     reader, writer = await asyncio.open_connection(simulation.host, simulation.port)
     loop, done = asyncio.get_running_loop(), 0
     end = loop.time() + simulation.for_s if simulation.for_s else math.inf
+    answers: asyncio.Queue[Packet] = asyncio.Queue()
+    listening = asyncio.create_task(_listen(reader, writer, terminal, answers))
     try:
         writer.write(terminal.registration())
-        answer = await _heard(reader, 0x8100)
+        answer = await _heard(answers, 0x8100)
         writer.write(terminal.authentication(answer.body[3:]))
-        await _heard(reader, 0x8001)
+        await _heard(answers, 0x8001)
         while loop.time() < end:
             writer.write(terminal.report(int(options.get("batch", "0"))))
-            await _heard(reader, 0x8001)
+            await _heard(answers, 0x8001)
             done += 1
             await asyncio.sleep(min(simulation.every_s, max(0.0, end - loop.time())))
     finally:
+        listening.cancel()
         writer.close()
     return done
 
 
-async def _heard(reader: asyncio.StreamReader, id: int) -> Packet:
-    """Waits for a message of the platform; others are passed over."""
-    async with asyncio.timeout(_PATIENCE_S):
+async def _listen(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    terminal: Terminal,
+    answers: "asyncio.Queue[Packet]",
+) -> None:
+    """Hands on what answers the terminal, and does what it is told."""
+    with suppress(asyncio.IncompleteReadError):
         while True:
             frame = await reader.readuntil(b"\x7e")
-            if len(frame) > 1 and (packet := _CODEC.decode(b"\x7e" + frame)).id == id:
-                return packet
+            if len(frame) == 1:
+                continue
+            packet = _CODEC.decode(b"\x7e" + frame)
+            if packet.id in (0x8001, 0x8100):
+                answers.put_nowait(packet)
+            else:
+                writer.write(terminal.obey(packet))
+
+
+async def _heard(answers: "asyncio.Queue[Packet]", id: int) -> Packet:
+    """Waits for an answer of the platform; others are passed over."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while (packet := await answers.get()).id != id:
+            pass
+        return packet

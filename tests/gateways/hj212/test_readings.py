@@ -106,7 +106,7 @@ def test_values_that_are_none_or_too_long_or_words() -> None:
     seen = read(
         "DataTime=20160801085857;w01018-Rtd=;w21003-Rtd=--;w21011-Rtd=0.12345678901234567890;w01001-Rtd=low"
     )
-    assert seen[("", "cod")][0] is None
+    assert seen[("", "cod")] == (None, Quality.MISSING, AT)
     assert seen[("", "ammoniaNitrogen")][0] is None
     assert seen[("", "totalPhosphorus")][0] == "0.12345678901234567890"
     assert json.loads(str(seen[("", "otherFactors")][0])) == {"w01001-Rtd": "low"}

@@ -18,7 +18,7 @@ from yunmeng.gateways.sl651.session import Sl651Session
 from yunmeng.gateways.sl651.simulator import simulate
 from yunmeng.gateways.sl651.writing import raw_item, station_item, write_text
 from yunmeng.kernel.model import Quality
-from yunmeng.kernel.sense import Command, DeviceRecord, Observe, Send, Simulation
+from yunmeng.kernel.sense import Command, DeviceRecord, Observe, Refuse, Send, Simulation
 from yunmeng.kernel.store.objects.folder import FolderObjects
 
 TEST, TIMED = bytes.fromhex(PUBLISHED[2]), bytes.fromhex(PUBLISHED[3])
@@ -379,3 +379,31 @@ async def test_stations_may_speak_over_udp(listening: Listening) -> None:
         await peer.send(TIMED)
         assert CODEC.decode(await peer.hear()).end == EOT
     assert len(await field.seen(4)) == 4
+
+
+def test_what_is_missing_has_the_quality_of_that_and_strangers_are_kept() -> None:
+    session = Sl651Session(station("sl651"))
+    elements = "3923FFFFFFFF" + "20190000FF"[:4] + "000005" + "76110042" + "F4600500000014FFFFFFFFFF0000"
+    body = text(station_item(ADDRESS, "H"), raw_item(bytes.fromhex("F0F01707181100" + elements)))
+    (observed,) = [e for e in session.received(up(0x32, body), ELEVEN) if isinstance(e, Observe)]
+    kept = [
+        (series.attribute.rpartition("/")[2], value, reading.quality)
+        for reading in observed.readings
+        for series, value in zip(reading.series, reading.values, strict=True)
+    ]
+    assert kept[:3] == [
+        ("rainfall", 0.5, Quality.GOOD),
+        ("otherElements", '{"76": 4.2}', Quality.GOOD),
+        ("waterLevel", None, Quality.MISSING),
+    ]
+    assert [quality for _, value, quality in kept[3:] if value is None] == [Quality.MISSING] * 5
+    assert [value for _, value, quality in kept[3:] if quality is Quality.GOOD] == [0.5, 0, 0, 0, 2.0, 0, 0]
+
+
+def test_more_texts_in_packets_than_fit_are_refused_and_forgotten() -> None:
+    session = Sl651Session(station("sl651"))
+    for function in range(0xE0, 0x100):
+        list(session.received(up(function, b"x", total=2, number=1, end=ETB), ELEVEN))
+    refused_ = [effect for effect in session.tick(ELEVEN) if isinstance(effect, Refuse)]
+    assert len(refused_) == 16
+    assert not [effect for effect in session.tick(ELEVEN) if isinstance(effect, Refuse)]

@@ -165,13 +165,14 @@ def _strangers(mapper: Mapper, fields: Fields) -> Fields:
 def _by_quality(
     mapper: Mapper, device: str, moment: int, fields: Fields, marks: Mapping[str, str], home: str
 ) -> list[Reading]:
-    if not marks:
+    if not marks and None not in fields.values():
         reading = mapper.reading(device, moment, fields, division=home)
         return [reading] if reading.series else []
     groups: dict[Quality, Fields] = {}
     for name, value in fields.items():
         mark = marks.get(name.partition("-")[0], "N")
-        groups.setdefault(QUALITIES.get(mark, Quality.UNCERTAIN), {})[name] = value
+        quality = Quality.MISSING if value is None else QUALITIES.get(mark, Quality.UNCERTAIN)
+        groups.setdefault(quality, {})[name] = value
     readings = [
         mapper.reading(device, moment, group, division=home, quality=quality)
         for quality, group in groups.items()

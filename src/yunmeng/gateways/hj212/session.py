@@ -102,7 +102,7 @@ class Hj212Session(FrameSession[Packet]):
         if known is None:
             known = self._meet(message)
             effects.append(Identify(message.mn))
-        elif message.pw and message.pw != known.last.pw:
+        elif message.pw != known.last.pw:
             self._check_password(known.record, message)
         if message.cn in _ANSWERS:
             return effects + self._hear_answer(message, at)

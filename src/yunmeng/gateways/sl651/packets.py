@@ -45,12 +45,13 @@ class Packets:
 
     def tick(self, at: int) -> Iterable[Effect]:
         """Asks again where nothing came for a while, and refuses what will not become whole."""
-        for key in self._joining.expire(at):
-            known = self._open.pop(key, None)
-            if known is not None:
+        self._joining.expire(at)
+        for key, known in list(self._open.items()):
+            if not self._joining.missing(key):  # too old, or one too many
+                del self._open[key]
                 reason = f"of {known.frame.total} packets some never came"
                 yield Refuse(known.raw, bad_frame("sl651", reason))
-        for key, known in self._open.items():
+                continue
             due = known.asked < _MOST_ASKED and at - known.asked_at > _ASK_AFTER_S * 1e6
             if due and key in self._joining.stalled(at, _ASK_AFTER_S):
                 known.asked += 1

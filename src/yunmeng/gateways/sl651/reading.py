@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from yunmeng.gateways.sl651.messages import TEST, Frame, Group, Report, Value
 from yunmeng.gateways.sl651.tables import codes
 from yunmeng.gateways.sl651.values import write_time
-from yunmeng.kernel.model import Reading
+from yunmeng.kernel.model import Quality, Reading
 from yunmeng.kernel.sense import Keep, Mapper
 
 _MOST_ROUTES = 10_000
@@ -63,6 +63,16 @@ class Readings:
 
     def _map(self, device: str, home: str, kind: str, at: int, fields: dict[str, Value]) -> Iterable[Reading]:
         """Gives the fields to every table that names one of them; strangers are kept as text."""
+        if None not in fields.values():
+            return self._route(device, home, kind, at, fields, Quality.GOOD)
+        said = {name: value for name, value in fields.items() if value is not None}
+        missing = {name: None for name in fields if name not in said}
+        readings = self._route(device, home, kind, at, said, Quality.GOOD) if said else []
+        return [*readings, *self._route(device, home, kind, at, missing, Quality.MISSING)]
+
+    def _route(
+        self, device: str, home: str, kind: str, at: int, fields: Mapping[str, Value], quality: Quality
+    ) -> list[Reading]:
         key = (kind, *fields)
         route = self._routes.get(key)
         if route is None:
@@ -72,9 +82,9 @@ class Readings:
         mappers, strangers = route
         if strangers:
             strange = {name: fields[name] for name in strangers}
-            fields = {name: value for name, value in fields.items() if name not in strange}
-            fields["others"] = json.dumps(strange, ensure_ascii=False)
-        return [mapper.reading(device, at, fields, division=home) for mapper in mappers]
+            known = {name: value for name, value in fields.items() if name not in strange}
+            fields = known | {"others": json.dumps(strange, ensure_ascii=False)}
+        return [mapper.reading(device, at, fields, division=home, quality=quality) for mapper in mappers]
 
     def _find_route(self, kind: str, fields: Mapping[str, Value]) -> Route:
         names = ("station", "quality", kind)

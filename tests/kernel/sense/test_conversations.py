@@ -14,6 +14,7 @@ from tests.kernel.sense.line import LINE, line, write_mapping
 from tests.kernel.sense.test_packer import SlowBus
 from tests.nodes import refused
 
+from yunmeng.kernel.base import now_us
 from yunmeng.kernel.link import sense_subject
 from yunmeng.kernel.sense import Command, DeviceRecord, FrameReport, bad_checksum, bad_frame, xor8
 from yunmeng.kernel.store.objects.folder import FolderObjects
@@ -265,6 +266,35 @@ async def test_commands_go_to_the_newest_connection_of_a_device(start: Start) ->
     await new.send(line("done", 1))
     assert await result == {"said": []}
     await new.close()
+
+
+async def test_what_is_heard_after_the_connection_broke_is_kept_but_brings_no_device_back(
+    start: Start,
+) -> None:
+    field = await start()
+    channel = field.hub.channel("there", lambda _: None, lambda: None)
+    channel.open()
+    channel.hear(line("hello", "M1"))
+    channel.lost()
+    channel.hear(DATA + line("hello", "M1"))
+    assert len(await field.seen(2)) == 2
+    with refused("device.offline"):
+        await field.command("M1", "do", number=1)
+
+
+async def test_an_order_is_sent_again_until_it_is_given_up(start: Start) -> None:
+    field = await start()
+    channels: list[bytes] = []
+    channel = field.hub.channel("there", channels.append, lambda: None)
+    channel.open()
+    channel.hear(line("hello", "M1"))
+    order = asyncio.create_task(field.command("M1", "do", number=1))
+    await asyncio.sleep(0)
+    for seconds in (0, 4, 20):
+        channel.perform(channel._session.tick(now_us() + seconds * 1_000_000))
+    assert channels == [line("welcome", "M1"), line("do", 1), line("do", 1)]
+    with refused("command.timeout"):
+        await order
 
 
 async def test_only_known_and_active_devices_are_let_in_where_that_is_asked_for(

@@ -21,10 +21,9 @@ class Order(msgspec.Struct, frozen=True):
 
 ORDERS: Mapping[str, Order] = {
     "set-timeout": Order("1000", ("OverTime", "ReCount")),
-    "set-mn": Order("1002", ("NewMN",)),
     "get-time": Order("1011"),
     "set-time": Order("1012"),
-    "set-key": Order("1014", ("NewSK",)),
+    "set-key": Order("1014", ("SKCreateTime", "NewSK")),
     "get-realtime-interval": Order("1061"),
     "set-realtime-interval": Order("1062", ("RtdInterval",)),
     "get-minute-interval": Order("1063"),

@@ -1,5 +1,6 @@
 """Classification (GB/T 43697-2024): closed above a clearance, noted when revealed."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, cast
@@ -24,11 +25,12 @@ class Grades:
 
     def __init__(self, library: TypeLibrary) -> None:
         self.by_attribute: Mapping[str, int] = _graded(library)
-        self._written = [msgspec.json.encode(uri) for uri in self.by_attribute]
+        written = [re.escape(msgspec.json.encode(uri)) for uri in self.by_attribute]
+        self._written = re.compile(b"|".join(written) or b"(?!)")
 
     def touch(self, body: bytes) -> bool:
         """Tells whether a stored document may hold a graded attribute; it is not parsed for that."""
-        return any(written in body for written in self._written)
+        return self._written.search(body) is not None
 
     def above(self, clearance: int) -> frozenset[str]:
         """Returns the attributes that stay closed."""

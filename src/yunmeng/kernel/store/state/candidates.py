@@ -1,6 +1,7 @@
 """The exact answer about one candidate; of its document only what is asked about is decoded."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ class Judge:
         if self._condition is not None:
             names.update(_attributes(self._condition))
         self.attributes = frozenset(names)
-        self._decode = _outline(sorted(names))
+        self._decode = _outline(tuple(sorted(names)))
 
     def accepts(self, body: bytes) -> bool:
         """Tells whether a document matches what SQL could not decide."""
@@ -44,7 +45,8 @@ def _attributes(condition: Condition) -> Iterable[str]:
             yield from _attributes(part)
 
 
-def _outline(names: list[str]) -> "_Decode":
+@lru_cache(maxsize=256)
+def _outline(names: tuple[str, ...]) -> "_Decode":
     # a struct's decoder skips the other members without making objects of them
     fields = [(f"f{place}", Any, None) for place in range(len(names))]
     rename = {f"f{place}": name for place, name in enumerate(names)}

@@ -12,6 +12,7 @@ from yunmeng.kernel.store.state.candidates import Judge
 from yunmeng.kernel.store.state.ordering import Ordering
 from yunmeng.kernel.store.state.plan import Plan, Sql, every, make_plan
 from yunmeng.kernel.store.state.port import EntityPage, EntityQuery
+from yunmeng.kernel.store.state.sqlite.bodies import unpack_body
 from yunmeng.kernel.store.state.sqlite.session import Session
 from yunmeng.kernel.trust import Reach
 
@@ -22,6 +23,7 @@ SCAN_MOST = 500
 """Up to so many entities are put to the matcher without wishing for an index."""
 
 _ARMS = 40
+_FAR_MORE, _FEW = 4, 64
 _COLUMNS = "SELECT e.entity, e.id, e.shape FROM"
 
 Wish = Callable[[set[int]], None]
@@ -98,7 +100,7 @@ class Finder:
         return self._ordered("entities e INDEXED BY entities_by_id", where, light=light)
 
     def _driven(self, plan: Plan, where: list[Sql]) -> Walk | None:
-        sizes = [self._size(rows) for rows in plan.rows]
+        sizes = self._sizes(plan.rows)
         best = min(range(len(sizes)), key=sizes.__getitem__)
         if sizes[best] > SELECTIVE:
             return None
@@ -111,9 +113,21 @@ class Finder:
         limits = [*where, *plan.rest, *(Sql(f"e.entity IN ({r.text})", r.parameters) for r in rest)]
         return self._ordered(Sql(source, driver.parameters), limits, light=sizes[best] <= SELECTIVE // 4)
 
-    def _size(self, rows: Sql) -> int:
+    def _sizes(self, rows: list[Sql]) -> list[int]:
+        """Returns how many rows each leaves; what leaves far more than the best is not counted to its end.
+
+        A box, which stands last, is the cheapest to count and mostly the best.
+        """
+        sizes, most = [SELECTIVE + 1] * len(rows), SELECTIVE
+        for place in reversed(range(len(rows))):
+            size = self._size(rows[place], most)
+            if size <= most:
+                sizes[place], most = size, min(most, max(size * _FAR_MORE, _FEW))
+        return sizes
+
+    def _size(self, rows: Sql, most: int) -> int:
         # the limit is inside, so that a huge set is not counted to its end
-        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT {SELECTIVE + 1})"  # noqa: S608 -- own pieces
+        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT {most + 1})"  # noqa: S608 -- own pieces
         return self._session.number(Sql(text, rows.parameters))
 
     def _shape_limit(self, plan: Plan) -> list[Sql]:
@@ -131,11 +145,12 @@ class Finder:
     def _page(self, query: EntityQuery, walk: Walk) -> list[bytes]:
         if query.limit <= 0:
             return []
-        limited = Sql(f"{walk.sql.text} LIMIT ? OFFSET ?", (*walk.sql.parameters, query.limit, query.offset))
-        return [
-            self._session.merged(entity, shape)
-            for entity, _, shape in self._session.all(limited.text, limited.parameters)
-        ]
+        text = (
+            f"SELECT p.entity, p.shape, d.body FROM ({walk.sql.text} LIMIT ? OFFSET ?) p "  # noqa: S608 -- own pieces
+            "CROSS JOIN documents d ON d.entity = p.entity ORDER BY p.id"
+        )
+        rows = self._session.all(text, (*walk.sql.parameters, query.limit, query.offset))
+        return [self._session.merged(entity, shape, unpack_body(body)) for entity, shape, body in rows]
 
     def _count(self, plan: Plan, query: EntityQuery) -> int:
         narrowed = query.ids or query.selectors or query.scope is not None or query.divisions

@@ -8,6 +8,7 @@ import asyncio
 import json
 import math
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 
 from yunmeng.gateways.mqtt.codec import MqttCodec, connect, subscribe
@@ -37,6 +38,7 @@ class Line:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
+        self._frames: deque[bytes] = deque()
         self._packet = 0
 
     def send(self, message: Packet | Publish) -> None:
@@ -44,11 +46,15 @@ class Line:
         self._writer.write(_CODEC.encode(message))
 
     async def hear(self) -> AsyncIterator[Packet | Publish]:
-        """Yields packets until the broker hangs up."""
-        while data := await self._reader.read(65_536):
+        """Yields packets until the broker hangs up; what nobody took waits for the next call."""
+        while True:
+            while self._frames:
+                yield _CODEC.decode(self._frames.popleft())
+            data = await self._reader.read(65_536)
+            if not data:
+                return
             self._buffer += data
-            for frame in _CODEC.cut(self._buffer):
-                yield _CODEC.decode(frame)
+            self._frames += _CODEC.cut(self._buffer)
 
     async def wait(self, kind: int) -> list[Publish]:
         """Waits for a packet of this kind; returns what was published to us meanwhile."""
@@ -57,6 +63,8 @@ class Line:
             async for message in self.hear():
                 if isinstance(message, Publish):
                     told.append(message)
+                    if message.qos:
+                        self.send(Packet(PUBACK, message.packet.to_bytes(2, "big")))
                 elif message.kind == kind:
                     if kind == CONNACK and message.body[1:] != b"\0":
                         raise Unavailable("sense.port", name="mqtt", host="", port=0, reason="CONNACK")

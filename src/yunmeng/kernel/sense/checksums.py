@@ -1,23 +1,17 @@
 """The checksums of field protocols."""
 
 from array import array
-from functools import cache, reduce
-from operator import xor
+from functools import cache
 from struct import unpack
 
 import numpy as np
 
-_SHORT = 24
-
 
 def xor8(data: bytes) -> int:
     """Returns the exclusive or of all bytes (JT/T 808, GB/T 32960)."""
-    size = len(data)
-    if size <= _SHORT:
-        return reduce(xor, data, 0)
     # folding one long integer onto itself is several times faster than a loop over bytes; what the folds
     # leave above the lowest byte is never looked at
-    number, shift = int.from_bytes(data), 4 << (size - 1).bit_length()
+    number, shift = int.from_bytes(data), 4 << (len(data) - 1).bit_length()
     while shift > 256:
         number ^= number >> shift
         shift >>= 1

@@ -13,7 +13,7 @@ LONGEST_BODY = 1023
 _LONGEST = 2 * (17 + LONGEST_BODY)
 _END = b"\x7e"
 _PARTED, _VERSIONED, _SIZE = 0x2000, 0x4000, 0x03FF
-_HEAD, _PHONE_2013, _PHONE_2019 = Struct(">HH"), Struct(">6sH"), Struct(">B10sH")
+_HEAD_2013, _HEAD_2019 = Struct(">HH6sH"), Struct(">HHB10sH")
 _PART = Struct(">HH")
 _ANSWER_2013, _ANSWER_2019 = Struct(">HH6sHHHB"), Struct(">HHB10sHHHB")
 
@@ -80,16 +80,15 @@ class Jt808Codec:
         raw = frame[1:-1]
         if b"\x7d" in raw:
             raw = _unescaped(raw)
-        if len(raw) < 13 or not frame.startswith(_END) or not frame.endswith(_END):
+        if len(raw) < 13 or frame[0] != 0x7E or frame[-1] != 0x7E:
             raise bad_frame(PROTOCOL, f"{len(frame)} bytes without a packet")
         if xor8(raw):
             raise bad_checksum(PROTOCOL, raw[-1], xor8(raw[:-1]))
-        id, properties = _HEAD.unpack_from(raw)
         try:
-            if properties & _VERSIONED:
-                (version, phone, serial), place = _PHONE_2019.unpack_from(raw, 4), 17
+            if raw[2] & 0x40:
+                (id, properties, version, phone, serial), place = _HEAD_2019.unpack_from(raw), 17
             else:
-                (phone, serial), version, place = _PHONE_2013.unpack_from(raw, 4), NO_VERSION, 12
+                (id, properties, phone, serial), version, place = _HEAD_2013.unpack_from(raw), NO_VERSION, 12
             total = number = 0
             if properties & _PARTED:
                 total, number = _PART.unpack_from(raw, place)
@@ -105,16 +104,15 @@ class Jt808Codec:
 
     def encode(self, message: Packet) -> bytes:
         """Writes one packet; its body is at most 1,023 bytes (:func:`parts_of` cuts longer ones)."""
-        properties = message.flags | len(message.body)
+        properties = message.flags | len(message.body) | (_PARTED if message.total else 0)
+        phone, serial = message.phone, message.serial
         if message.version == NO_VERSION:
-            middle = _PHONE_2013.pack(message.phone, message.serial)
+            raw = _HEAD_2013.pack(message.id, properties, phone, serial)
         else:
-            properties |= _VERSIONED
-            middle = _PHONE_2019.pack(message.version, message.phone, message.serial)
+            raw = _HEAD_2019.pack(message.id, properties | _VERSIONED, message.version, phone, serial)
         if message.total:
-            properties |= _PARTED
-            middle += _PART.pack(message.total, message.number)
-        raw = _HEAD.pack(message.id, properties) + middle + message.body
+            raw += _PART.pack(message.total, message.number)
+        raw += message.body
         return _framed(raw)
 
     def acknowledgement(self, of: Packet, serial: int, result: int) -> bytes:

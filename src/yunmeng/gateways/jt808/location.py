@@ -172,7 +172,7 @@ def fields_of(location: Location) -> dict[str, Field]:
         "acc": status & 1,
         "positioned": status >> 1 & 1,
     }
-    numbers, others = NUMBERS, list[str]()
+    numbers, others = NUMBERS, ""
     for id, content in location.items:
         known = numbers.get(id)
         if known is not None and known[1] == len(content):
@@ -180,9 +180,9 @@ def fields_of(location: Location) -> dict[str, Field]:
         elif found := _item(id, content):
             fields |= found
         else:
-            others.append(f"{id:02x}:{content.hex()}")
+            others += f";{id:02x}:{content.hex()}"
     if others:
-        fields["other_items"] = ";".join(others)
+        fields["other_items"] = others[1:]
     return fields
 
 

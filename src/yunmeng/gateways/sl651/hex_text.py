@@ -40,6 +40,8 @@ def read_hex(text: bytes) -> Report:
 class _Reader:
     """Reads one text from its front; every method returns where the next identifier stands."""
 
+    __slots__ = ("_at", "_fields", "_gates", "_kind", "_station", "_text", "report")
+
     def __init__(self, text: bytes) -> None:
         sent_at = read_time(text[2:8].hex())
         self.report = Report(text[0] << 8 | text[1], sent_at, [], [])
@@ -52,12 +54,15 @@ class _Reader:
         text, size, at = self._text, len(self._text), 8
         special, specs = _SPECIAL, _specs
         while at < size:
-            own = special.get(text[at])
-            if own is not None:
-                at = own(self, at)
-                continue
             key = text[at : at + 2]
-            name, width, divisor, decimals = specs.get(key) or _learn(key)
+            spec = specs.get(key)
+            if spec is None:
+                own = special.get(text[at])
+                if own is not None:
+                    at = own(self, at)
+                    continue
+                spec = specs[key] = _spec(key)
+            name, width, divisor, decimals = spec
             at += 2
             digits = text[at : at + width].hex()
             at += width
@@ -86,7 +91,7 @@ class _Reader:
         return at + 7
 
     def read_gate(self, at: int) -> int:
-        name, width, _, decimals = _specs.get(self._text[at : at + 2]) or _learn(self._text[at : at + 2])
+        name, width, _, decimals = _spec(self._text[at : at + 2])
         if not self._gates or name in self._gates[-1]:
             self._gates.append({})
         end = at + 2 + width
@@ -163,14 +168,13 @@ class _Reader:
         self.report.groups.append(Group(self._station, self._kind, self._at, {}))
 
 
-def _learn(key: bytes) -> Spec:
+def _spec(key: bytes) -> Spec:
     if len(key) < 2:
         raise bad_frame("sl651", "the last element is cut off")
     id, definition = key
     width, decimals = definition >> 3, definition & 7
     easy = 0 < width <= 7 and id not in (STATUS, 0x05)
-    spec = _specs[key] = (_name(id), width, float(10**decimals) if easy else 0.0, decimals)
-    return spec
+    return _name(id), width, float(10**decimals) if easy else 0.0, decimals
 
 
 def _name(id: int) -> str:

@@ -35,7 +35,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     tail: bytes = b""
 
 
-class Group(msgspec.Struct):
+class Group(msgspec.Struct, gc=False):
     """Elements of one station that were observed at one moment (microseconds UTC).
 
     ``gates`` are those of single gates or conduits, which may repeat.
@@ -48,7 +48,7 @@ class Group(msgspec.Struct):
     gates: list[dict[str, Value]] = []
 
 
-class Series(msgspec.Struct):
+class Series(msgspec.Struct, gc=False):
     """Values of one element at moments of their own."""
 
     station: str
@@ -57,7 +57,7 @@ class Series(msgspec.Struct):
     values: list[tuple[int, Value]]
 
 
-class Report(msgspec.Struct):
+class Report(msgspec.Struct, gc=False):
     """What the text of an uplink frame says (tables 24 to 49); times are microseconds UTC."""
 
     serial: int

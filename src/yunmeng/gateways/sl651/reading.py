@@ -37,7 +37,8 @@ class Readings:
             home = self._home(address, message)
             if group.fields:
                 readings += self._map(address + mark, home, group.kind, group.observed_at, group.fields)
-            readings += self._gates(address + mark, home, group)
+            if group.gates:
+                readings += self._gates(address + mark, home, group)
         for series in report.series:
             address = series.station or message.station
             home = self._home(address, message)
@@ -62,17 +63,18 @@ class Readings:
         return Keep(name, media, data, reply)
 
     def _map(self, device: str, home: str, kind: str, at: int, fields: dict[str, Value]) -> Iterable[Reading]:
-        """Gives the fields to every table that names one of them; strangers are kept as text."""
+        """Splits off what is missing."""
         if None not in fields.values():
-            return self._route(device, home, kind, at, fields, Quality.GOOD)
+            return self._read(device, home, kind, at, fields, Quality.GOOD)
         said = {name: value for name, value in fields.items() if value is not None}
         missing = {name: None for name in fields if name not in said}
-        readings = self._route(device, home, kind, at, said, Quality.GOOD) if said else []
-        return [*readings, *self._route(device, home, kind, at, missing, Quality.MISSING)]
+        readings = self._read(device, home, kind, at, said, Quality.GOOD) if said else []
+        return [*readings, *self._read(device, home, kind, at, missing, Quality.MISSING)]
 
-    def _route(
+    def _read(
         self, device: str, home: str, kind: str, at: int, fields: Mapping[str, Value], quality: Quality
     ) -> list[Reading]:
+        """Gives the fields to every table that names one of them; strangers are kept as text."""
         key = (kind, *fields)
         route = self._routes.get(key)
         if route is None:

@@ -141,7 +141,7 @@ class Sl651Session(FrameSession[Frame]):
         elif reply:
             effects.append(Send(reply))
         place = (message.station, message.function)
-        if place in self._orders:
+        if len(self._orders) and place in self._orders:
             effects += self._orders.answered(place, _summary(report))
         if self._clock_us:
             effects += self._set_clock(message, known, report.sent_at, at)

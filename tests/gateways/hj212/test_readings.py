@@ -206,3 +206,9 @@ def test_the_table_of_factors_is_whole() -> None:
     assert (codes["w01018"].unit, codes["w01018"].amount_unit, codes["w01018"].old) == ("M1", "KGM", "011")
     olds = [row.old for row in codes.values() if row.old]
     assert len(olds) == len(set(olds))
+
+
+def test_a_mapping_without_a_table_for_the_system_is_named() -> None:
+    packet = make_packet("2011", MN, st="22", cp="DataTime=20160801085857;a34004-Rtd=35")
+    with refused("mapping.absent"):
+        read_readings(packet, Content(packet.cp), {"st21": TABLES["st21"]}, "", AT)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from yunmeng.gateways.hj212.factors import told
 from yunmeng.gateways.hj212.messages import Packet
+from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model import Quality, Reading
 from yunmeng.kernel.sense import Mapper, bad_frame
 
@@ -130,8 +131,11 @@ def read_readings(
 
 
 def find_table(st: str, tables: Mapping[str, Mapper]) -> Mapper:
-    """Returns the table of a kind of system."""
-    return tables.get(f"st{st}") or tables.get(_TABLES.get(st, "")) or tables["default"]
+    """Returns the table of a kind of system. Raises ``BadInput("mapping.absent")``."""
+    table = tables.get(f"st{st}") or tables.get(_TABLES.get(st, "")) or tables.get("default")
+    if table is None:
+        raise BadInput("mapping.absent", gateway="hj212", name="default")
+    return table
 
 
 @lru_cache(maxsize=8192)

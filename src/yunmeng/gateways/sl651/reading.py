@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from yunmeng.gateways.sl651.messages import TEST, Frame, Group, Report, Value
 from yunmeng.gateways.sl651.tables import codes
 from yunmeng.gateways.sl651.values import write_time
+from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model import Quality, Reading
 from yunmeng.kernel.sense import Keep, Mapper
 
@@ -24,7 +25,9 @@ class Readings:
         self._routes: dict[tuple[str, ...], Route] = {}
 
     def status(self, message: Frame, sent_at: int, status: int) -> Reading:
-        """Returns the reading of a station's status."""
+        """Returns the reading of a station's status. Raises ``BadInput("mapping.absent")``."""
+        if "station" not in self._tables:
+            raise BadInput("mapping.absent", gateway="sl651", name="station")
         home, fields = self._home(message.station, message), {"ZT": status}
         return self._tables["station"].reading(message.station, sent_at, fields, division=home)
 

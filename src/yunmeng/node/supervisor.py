@@ -96,6 +96,10 @@ async def _start_servers(settings: Settings, folder: DataFolder, stack: AsyncExi
     if not settings.bus.url:
         stack.push_async_callback(bus.stop)
         starting.append(bus.start())
+    if settings.bus.mqtt_port:
+        listener = NatsServer(folder.path / "mqtt", sync=settings.bus.sync, mqtt_port=settings.bus.mqtt_port)
+        stack.push_async_callback(listener.stop)
+        starting.append(listener.start())
     if settings.history.engine == "chdb":
         history = HistoryServer(folder.path / "history", port=settings.history.port)
         stack.push_async_callback(history.stop)

@@ -51,13 +51,15 @@ class HttpSettings:
 class BusSettings:
     """The bus 传; an empty ``url`` starts a server of our own at ``port`` (0: a free one).
 
-    ``max_bytes`` is what all its streams may hold together.
+    ``max_bytes`` is what all its streams may hold together. At ``mqtt_port`` (0: nowhere) a listener of our
+    own meets MQTT devices.
     """
 
     engine: Literal["memory", "nats"] = "nats"
     url: str = ""
     token: Secret = _NONE
     port: int = _within(0, 0, 65_535)
+    mqtt_port: int = _within(0, 0, 65_535)
     max_bytes: int = _within(4 << 30, 1 << 20)
     sync: Literal["always", "interval"] = "always"
 

@@ -1,6 +1,7 @@
 """Transport 传: the bus between processes and nodes."""
 
 from yunmeng.kernel.link.memory import MemoryBus
+from yunmeng.kernel.link.mqtt_inbox import MqttInbox
 from yunmeng.kernel.link.nats import NatsBus
 from yunmeng.kernel.link.port import Bus, Consumer, Extent, Handler, Message, Request, Stream, StreamName
 from yunmeng.kernel.link.server import NatsServer
@@ -26,6 +27,7 @@ __all__ = [
     "Handler",
     "MemoryBus",
     "Message",
+    "MqttInbox",
     "NatsBus",
     "NatsServer",
     "Request",

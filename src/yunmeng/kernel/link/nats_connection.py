@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from itertools import count
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from nats.aio.client import Client
@@ -69,7 +70,11 @@ class NatsConnection:
 
     @classmethod
     async def open(cls, url: str, token: str, *, wait_s: float = 5.0) -> "NatsConnection":
-        """Connects; ``Unavailable("bus.down")`` when nobody answers, ``Unauthenticated("bus.bad-token")``."""
+        """Connects; ``Unavailable("bus.down")`` when nobody answers, ``Unauthenticated("bus.bad-token")``.
+
+        A user in the URL, ``nats://user@host:port``, has the token for a password.
+        """
+        user = urlsplit(url).username
         client = Client()
         connection = cls(client, url)
         trouble: list[Exception] = []
@@ -83,7 +88,9 @@ class NatsConnection:
             async with asyncio.timeout(wait_s):
                 await client.connect(
                     url,
-                    token=token or None,
+                    token=(token or None) if user is None else None,
+                    user=user,
+                    password=token if user is not None else None,
                     name="yunmeng",
                     error_cb=note,
                     disconnected_cb=connection._lost,

@@ -29,11 +29,17 @@ _WATCHER = 'while kill -0 "$0" && kill -0 "$1"; do sleep 1; done 2>/dev/null; ki
 
 
 class NatsServer:
-    """A NATS server with JetStream in a data folder; started again when it dies, ended with its parent."""
+    """A NATS server with JetStream in a data folder; started again when it dies, ended with its parent.
 
-    def __init__(self, folder: Path, *, port: int = 0, sync: str = "always", ready_s: float = 20.0) -> None:
+    With ``mqtt_port`` it is a server for MQTT 3.1.1 devices; :class:`MqttInbox` takes what they publish.
+    """
+
+    def __init__(
+        self, folder: Path, *, port: int = 0, sync: str = "always", ready_s: float = 20.0, mqtt_port: int = 0
+    ) -> None:
         self._folder = ServerFolder(folder)
         self._wanted_port = port
+        self._mqtt_port = mqtt_port
         self._sync = sync
         self._ready_s = ready_s
         self._port = port
@@ -75,9 +81,11 @@ class NatsServer:
             self._port = self._wanted_port or self._port or choose_port()
             check_port(self._port)
             self._token = self._folder.token()
-            self._folder.write_config(self._port, self._sync)
+            if self._mqtt_port:
+                check_port(self._mqtt_port)
+            self._folder.write_config(self._port, self._sync, self._mqtt_port)
             child = await self._launch(binary)
-            self._folder.write_ports(self._port)
+            self._folder.write_ports(self._port, self._mqtt_port)
         except BaseException:
             await self._end_child()
             self._folder.release()

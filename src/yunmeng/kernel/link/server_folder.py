@@ -84,14 +84,24 @@ class ServerFolder:
 
     def token(self) -> str:
         """Returns the token that clients show; made at the first start."""
-        file = self.path / "token"
+        return self._secret("token")
+
+    def device_token(self) -> str:
+        """Returns the password of MQTT devices, whose user is ``device``; made at the first start."""
+        return self._secret("device-token")
+
+    def _secret(self, name: str) -> str:
+        file = self.path / name
         if not file.exists():
             write_private(file, secrets.token_urlsafe(32))
         return file.read_text().strip()
 
-    def write_config(self, port: int, sync: str) -> None:
-        """Writes the server's configuration; ``sync`` is ``always`` or a time such as ``2s``."""
-        settings = {
+    def write_config(self, port: int, sync: str, mqtt_port: int = 0) -> None:
+        """Writes the server's configuration; ``sync`` is ``always`` or a time such as ``2s``.
+
+        With ``mqtt_port`` it is a server for MQTT devices, which see nothing but each other's topics.
+        """
+        settings: dict[str, object] = {
             "host": HOST,
             "port": port,
             "server_name": f"yunmeng-{port}",
@@ -105,11 +115,33 @@ class ServerFolder:
             # The room of each stream is limited by the stream; a full disk refuses a message by itself.
             "jetstream": {"store_dir": str(self.store), "sync_interval": sync, "max_file_store": 2**50},
         }
+        if mqtt_port:
+            del settings["authorization"]
+            settings["accounts"] = {"DEVICES": {"jetstream": "enabled", "users": self._mqtt_users()}}
+            # the packet identifiers of one subscription are the cap; ours take far longer than the default
+            settings["mqtt"] = {"host": HOST, "port": mqtt_port, "ack_wait": "60s", "max_ack_pending": 65_535}
         write_private(self.config, json.dumps(settings, indent=1))
 
-    def write_ports(self, port: int) -> None:
-        """Notes the port for other processes of the node."""
-        write_private(self.ports, json.dumps({"nats": port}))
+    def _mqtt_users(self) -> list[dict[str, object]]:
+        inner = {"deny": ["$JS.>", "$SYS.>", "_INBOX.>"]}
+        device: dict[str, object] = {
+            "user": "device",
+            "password": self.device_token(),
+            "allowed_connection_types": ["MQTT"],
+            "permissions": {"publish": inner, "subscribe": inner},
+        }
+        return [{"user": "gateway", "password": self.token()}, device]
+
+    def write_ports(self, port: int, mqtt_port: int = 0) -> None:
+        """Notes the ports for other processes of the node."""
+        write_private(self.ports, json.dumps({"nats": port} | ({"mqtt": mqtt_port} if mqtt_port else {})))
+
+    def read_ports(self) -> tuple[int, int]:
+        """Returns the ports for NATS and MQTT of the server that runs here, 0 for none."""
+        if not self.ports.exists():
+            return 0, 0
+        ports = json.loads(self.ports.read_bytes())
+        return int(ports["nats"]), int(ports.get("mqtt", 0))
 
     def log_since(self, offset: int) -> str:
         """Returns what the server logged after byte ``offset``."""

@@ -49,6 +49,8 @@ class Hub:
         self.sink = sink
         self.devices = devices
         self.division = listen.options.get("division", division)
+        self.folder: Path | None = None
+        """The node's data folder, where a gateway finds the node's own servers."""
         self.repeats = Repeats()
         self.channels: set[Channel] = set()
         self.address: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()

@@ -42,6 +42,7 @@ async def gateways_running(
     async with asyncio.TaskGroup() as group:
         works = [group.create_task(devices.follow(bus, state))]
         for hub in hubs:
+            hub.folder = settings.node.data.expanduser().resolve()
             await hub.serve(bus)
             works += [group.create_task(serve(hub)), group.create_task(hub.tick())]
         try:

@@ -285,6 +285,17 @@ def test_a_logger_must_show_its_password() -> None:
     assert refusal.reason.key == "device.credential"
 
 
+def test_the_register_of_devices_may_name_the_table() -> None:
+    record = DeviceRecord("hj212", MN, mapping="st21")
+    (observed,) = heard(Hj212Session(station("hj212", record)), NOW)
+    assert {series.type.rpartition("/")[2] for series in observed.readings[0].series} == {
+        "WaterQualityObserved"
+    }
+    absent = DeviceRecord("hj212", MN, mapping="st77")
+    (refusal,) = heard(Hj212Session(station("hj212", absent)), NOW)
+    assert refusal.reason.key == "mapping.absent"
+
+
 async def test_what_is_broken_lies_in_quarantine(listening: Listening, house: House) -> None:
     field = await listening("hj212+tcp://", bus=house.bus)
     async with await field.connect() as device:

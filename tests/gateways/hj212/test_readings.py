@@ -11,7 +11,7 @@ from tests.nodes import refused
 
 from yunmeng.gateways.hj212.factors import factors
 from yunmeng.gateways.hj212.messages import make_packet
-from yunmeng.gateways.hj212.readings import Content, read_readings, read_time, write_time
+from yunmeng.gateways.hj212.readings import Content, find_table, read_readings, read_time, write_time
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model import Quality
 
@@ -30,7 +30,7 @@ def read(cp: str, cn: str = "2011", st: str = "32") -> dict[tuple[str, str], tup
             reading.quality,
             reading.observed_at,
         )
-        for reading in read_readings(packet, Content(cp), TABLES, "", AT)
+        for reading in read_readings(packet, Content(cp), find_table(st, TABLES), "", AT)
         for series, value in zip(reading.series, reading.values, strict=True)
     }
 
@@ -170,7 +170,7 @@ def test_noise() -> None:
 )
 def test_systems_have_tables(st: str, cp: str, attribute: str, value: float, type: str) -> None:
     packet = make_packet("2011", MN, st=st, cp=f"DataTime=20160801085857;{cp}")
-    (reading,) = read_readings(packet, Content(packet.cp), TABLES, "", AT)
+    (reading,) = read_readings(packet, Content(packet.cp), find_table(st, TABLES), "", AT)
     assert reading.series[0].attribute.endswith(f"/{attribute}")
     assert reading.series[0].type.endswith(type)
     assert reading.values[0] == pytest.approx(value)
@@ -192,7 +192,7 @@ def test_times_come_back(moment: datetime) -> None:
 def test_any_content_is_read_or_refused(cp: str, cn: str) -> None:
     packet = make_packet(cn, MN, qn="20160801085857223", cp=cp)
     try:
-        readings = read_readings(packet, Content(cp), TABLES, "", AT)
+        readings = read_readings(packet, Content(cp), find_table(st, TABLES), "", AT)
     except BadInput as refusal:
         assert refusal.key == "frame.bad"  # noqa: PT017
     else:
@@ -209,6 +209,5 @@ def test_the_table_of_factors_is_whole() -> None:
 
 
 def test_a_mapping_without_a_table_for_the_system_is_named() -> None:
-    packet = make_packet("2011", MN, st="22", cp="DataTime=20160801085857;a34004-Rtd=35")
     with refused("mapping.absent"):
-        read_readings(packet, Content(packet.cp), {"st21": TABLES["st21"]}, "", AT)
+        find_table("22", {"st21": TABLES["st21"]})

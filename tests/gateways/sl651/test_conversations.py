@@ -327,6 +327,18 @@ def test_a_station_must_show_its_password() -> None:
     assert refusal.reason.key == "device.credential"
 
 
+def test_the_register_of_devices_may_name_the_table() -> None:
+    record = DeviceRecord("sl651", ADDRESS, mapping="K")
+    (observed,) = [
+        e for e in Sl651Session(station("sl651", record)).received(TIMED, ELEVEN) if isinstance(e, Observe)
+    ]
+    types = {series.type.rpartition("/")[2] for reading in observed.readings for series in reading.series}
+    assert types == {"HydrologicalStation", "Reservoir"}
+    absent = DeviceRecord("sl651", ADDRESS, mapping="none")
+    (refusal,) = list(Sl651Session(station("sl651", absent)).received(TIMED, ELEVEN))
+    assert refusal.reason.key == "mapping.absent"
+
+
 def test_the_county_of_a_station_is_in_its_address() -> None:
     """Stations that are not hydrological ones begin with six digits of GB/T 2260 (table 14)."""
     session = Sl651Session(station("sl651"))

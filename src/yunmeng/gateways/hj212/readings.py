@@ -104,13 +104,12 @@ class Content:
 
 
 def read_readings(
-    packet: Packet, content: Content, tables: Mapping[str, Mapper], home: str, at: int
+    packet: Packet, content: Content, mapper: Mapper, home: str, at: int
 ) -> tuple[Reading, ...]:
     """Returns the readings of a line of data; ``at`` is when it came, for lines that tell no time.
 
     A statistic is of an entity of its own: ``MN:hour``, ``MN:hour-min``, ``MN:day-max``.
     """
-    mapper = find_table(packet.st, tables)
     moment = read_time(content.time or packet.qn) if content.time or packet.qn else at
     period = PERIODS.get(packet.cn, "")
     readings: list[Reading] = []

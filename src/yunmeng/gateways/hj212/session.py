@@ -17,7 +17,7 @@ from yunmeng.gateways.hj212.messages import (
     make_packet,
 )
 from yunmeng.gateways.hj212.orders import write_order
-from yunmeng.gateways.hj212.readings import Content, read_readings, write_time
+from yunmeng.gateways.hj212.readings import Content, find_table, read_readings, write_time
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.sense import (
     Command,
@@ -134,7 +134,9 @@ class Hj212Session(FrameSession[Packet]):
         if message.pnum > 1:
             self._take_time(message, content)
         reply = self._reply(message, DATA_ANSWER)
-        readings = read_readings(message, content, self._place.mappers, known.division, at)
+        wanted = known.record.mapping if known.record is not None else ""
+        mapper = self._place.mappers.get(wanted) or find_table(message.st, self._place.mappers)
+        readings = read_readings(message, content, mapper, known.division, at)
         if asked is not None:
             asked.result["lines"] = asked.result.get("lines", 0) + 1
         if readings:
@@ -208,6 +210,8 @@ class Hj212Session(FrameSession[Packet]):
     def _meet(self, message: Packet) -> _Known:
         record = None if self._place.replayed else self._place.admit(message.mn)
         self._check_password(record, message)
+        if record is not None and record.mapping and record.mapping not in self._place.mappers:
+            raise BadInput("mapping.absent", gateway=self._place.gateway, name=record.mapping)
         if len(self._devices) >= _MOST_DEVICES:
             raise bad_frame("hj212", "too many devices on one connection")
         home = record.division if record is not None else ""

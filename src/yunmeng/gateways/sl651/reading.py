@@ -17,9 +17,12 @@ Route = tuple[tuple[Mapper, ...], tuple[str, ...]]
 
 
 class Readings:
-    """Makes readings of the reports of one connection; ``home`` tells a station's division."""
+    """Makes readings of the reports of one connection.
 
-    def __init__(self, tables: Mapping[str, Mapper], home: Callable[[str, Frame], str]) -> None:
+    ``home`` tells a station's division, and the table that the register of devices names for it.
+    """
+
+    def __init__(self, tables: Mapping[str, Mapper], home: Callable[[str, Frame], tuple[str, str]]) -> None:
         self._tables = tables
         self._home = home
         self._routes: dict[tuple[str, ...], Route] = {}
@@ -28,7 +31,7 @@ class Readings:
         """Returns the reading of a station's status. Raises ``BadInput("mapping.absent")``."""
         if "station" not in self._tables:
             raise BadInput("mapping.absent", gateway="sl651", name="station")
-        home, fields = self._home(message.station, message), {"ZT": status}
+        (home, _), fields = self._home(message.station, message), {"ZT": status}
         return self._tables["station"].reading(message.station, sent_at, fields, division=home)
 
     def report(self, message: Frame, report: Report) -> tuple[Reading, ...]:
@@ -37,18 +40,20 @@ class Readings:
         readings: list[Reading] = []
         for group in report.groups:
             address = group.station or message.station
-            home = self._home(address, message)
+            home, table = self._home(address, message)
             if group.fields:
-                readings += self._map(address + mark, home, group.kind, group.observed_at, group.fields)
+                kind = table or group.kind
+                readings += self._map(address + mark, home, kind, group.observed_at, group.fields)
             if group.gates:
                 readings += self._gates(address + mark, home, group)
         for series in report.series:
             address = series.station or message.station
-            home = self._home(address, message)
+            home, table = self._home(address, message)
+            kind = table or series.kind
             for moment, value in series.values:
-                readings += self._map(address + mark, home, series.kind, moment, {series.name: value})
+                readings += self._map(address + mark, home, kind, moment, {series.name: value})
         if report.manual is not None:
-            home = self._home(message.station, message)
+            home, _ = self._home(message.station, message)
             keyed: dict[str, Value] = {"RGZS": report.manual}
             readings += self._map(message.station + mark, home, "", report.sent_at, keyed)
         return tuple(readings)

@@ -180,18 +180,20 @@ class Sl651Session(FrameSession[Frame]):
     def _meet(self, message: Frame) -> _Known:
         record = None if self._place.replayed else self._place.admit(message.station)
         self._check_password(record, message)
+        if record is not None and record.mapping and record.mapping not in self._place.mappers:
+            raise BadInput("mapping.absent", gateway=self._place.gateway, name=record.mapping)
         if len(self._stations) >= _MOST_STATIONS:
             raise bad_frame("sl651", "too many stations on one connection")
         home = (record and record.division) or _division(message.station)
         known = self._stations[message.station] = _Known(home, message, record)
         return known
 
-    def _home(self, address: str, message: Frame) -> str:
-        """Returns the division of a station, also of one that another one reports for."""
+    def _home(self, address: str, message: Frame) -> tuple[str, str]:
+        """Returns division and table of a station, also of one that another one reports for."""
         known = self._stations.get(address)
         if known is None:
             known = self._meet(msgspec.structs.replace(message, station=address))
-        return known.division
+        return known.division, known.record.mapping if known.record else ""
 
     def _check_password(self, record: DeviceRecord | None, message: Frame) -> None:
         if record is not None and not record.accepts(f"{message.password:04X}"):

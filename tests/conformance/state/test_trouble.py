@@ -64,6 +64,17 @@ async def test_a_store_that_is_not_there_yet(engine: Engine) -> None:
     assert caught.value.key == "store.absent"
 
 
+async def test_a_store_whose_version_cannot_be_seen_yet(engine: Engine) -> None:
+    if not isinstance(engine, PostgresqlEngine):
+        pytest.skip("a SQLite snapshot holds tables and version alike")
+    # what a reader sees whose snapshot is older than the tables that the catalogue already shows it
+    with psycopg.connect(engine.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE yunmeng_state(version int NOT NULL)")
+    with pytest.raises(Unavailable) as caught:
+        await engine.reader()
+    assert caught.value.key == "store.absent"
+
+
 async def test_a_newer_store_is_refused(engine: Engine) -> None:
     await (await engine.writer()).close()
     await make_newer(engine)

@@ -105,9 +105,12 @@ class Server:
             async with connection.transaction():
                 await connection.execute(_TABLES)
                 await connection.execute("INSERT INTO yunmeng_state VALUES(%s)", (VERSION,))
-        version = (await fetch(connection, "SELECT version FROM yunmeng_state"))[0][0]
-        if version > VERSION:
-            raise Broken("store.newer", path=self.place, found=version, known=VERSION)
+        versions = await fetch(connection, "SELECT version FROM yunmeng_state")
+        if not versions:
+            # the catalogue shows tables that were made after this connection's snapshot
+            raise Unavailable("store.absent", path=self.place)
+        if versions[0][0] > VERSION:
+            raise Broken("store.newer", path=self.place, found=versions[0][0], known=VERSION)
 
     async def lock(self, connection: Connection) -> None:
         """Takes the writer's lock, which goes when its connection does.

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from yunmeng.kernel.base import format_us, now_us
 from yunmeng.kernel.serve import Notifier
 
 from .conftest import CORE, Node, until
@@ -134,6 +135,19 @@ async def test_a_registration_that_cannot_be_is_refused(
 ) -> None:
     answer = await register(admin, registration("http://source.test", **members), 400)
     assert answer.json()["type"].endswith("BadRequestData")
+
+
+async def test_a_registration_that_has_expired_is_there_no_more(admin: httpx.AsyncClient) -> None:
+    soon = format_us(now_us() + 300_000)
+    made = await register(admin, registration("http://source.test", expiresAt=soon))
+    location = made.headers["location"]
+    assert (await admin.get(location)).status_code == 200
+
+    async def gone() -> bool:
+        return (await admin.get(location)).status_code == 404
+
+    await until(gone)
+    assert (await admin.get(REGISTRATIONS, params={"type": "Gauge"})).json() == []
 
 
 async def test_what_one_source_holds_alone_no_other_may_claim(admin: httpx.AsyncClient) -> None:

@@ -98,10 +98,12 @@ async def list_(call: Call) -> Response:
 
 
 async def retrieve(call: Call) -> Response:
-    """Retrieves a registration (§5.10.1)."""
+    """Retrieves a registration (§5.10.1); one that has expired is there no more (§5.2.9)."""
     media, context = accepted(call.request), await request_context(call)
     parameters = parameters_of(call.request)
     registration = await _worked_out(call, await _load(call))
+    if not registration.active(now_us()):
+        raise NotFound("registration.absent", id=registration.id)
     sysattrs = "sysAttrs" in options(parameters) or flag(parameters, "sysAttrs")
     return answer(_shown(call, registration, context, sysattrs=sysattrs), context, media)
 

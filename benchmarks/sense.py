@@ -25,14 +25,14 @@ from yunmeng.gateways.sl651.session import Sl651Session
 from yunmeng.gateways.sl651.simulator import Rtu
 from yunmeng.kernel.base import now_us, packages
 from yunmeng.kernel.link import NatsServer
-from yunmeng.kernel.model import Reading, encode_batch, load_types, make_batch_of
+from yunmeng.kernel.model import Kinds, Reading, encode_batch, load_types, make_batch_of
 from yunmeng.kernel.sense import Devices, Mapper, Observe, Session, Simulation, Station, read_mapping
 
 VEHICLES, REPORTS = 500, 40
 TCP_REPORTS = 400
 # a machine may allow fewer open files than the 20,000 connections of the goal
 IDLE = min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500)
-_CHUNK, _PACK = 64 << 10, 1_000
+_CHUNK, _PACK = 64 << 10, 4_000
 
 
 def station(gateway: str) -> Station:
@@ -49,7 +49,7 @@ def station(gateway: str) -> Station:
 def frames_a_core(session: Session, stream: bytes, frames: int) -> float:
     """Hears a stream in chunks, packs what was read as a gateway does; returns frames a second of a core."""
     waiting: list[Reading] = []
-    rows = readings = 0
+    rows, readings, kinds = 0, 0, Kinds()
     began = time.process_time()
     for start in range(0, len(stream), _CHUNK):
         for effect in session.received(stream[start : start + _CHUNK], now_us()):
@@ -58,7 +58,7 @@ def frames_a_core(session: Session, stream: bytes, frames: int) -> float:
                 rows += sum(len(reading.series) for reading in effect.readings)
                 readings += 1
                 if rows >= _PACK:
-                    encode_batch(make_batch_of(waiting, gateway="bench", received_at=now_us()))
+                    encode_batch(make_batch_of(waiting, gateway="bench", received_at=now_us()), kinds)
                     waiting, rows = [], 0
     took = time.process_time() - began
     assert readings == frames, f"{readings} of {frames} frames were understood"

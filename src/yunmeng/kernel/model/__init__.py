@@ -69,7 +69,7 @@ from yunmeng.kernel.model.operations import (
     Upsert,
 )
 from yunmeng.kernel.model.ordering import SortKey, parse_order, sorting
-from yunmeng.kernel.model.packing import Row, decode_batch, encode_batch, make_batch
+from yunmeng.kernel.model.packing import Kinds, Row, decode_batch, encode_batch, make_batch
 from yunmeng.kernel.model.pattern import Pattern, check_pattern
 from yunmeng.kernel.model.q import parse_q
 from yunmeng.kernel.model.reading import Reading, make_batch_of
@@ -120,6 +120,7 @@ __all__ = [
     "GeoCondition",
     "GeoMatcher",
     "GeoRelation",
+    "Kinds",
     "Linked",
     "Merge",
     "ObservationBatch",

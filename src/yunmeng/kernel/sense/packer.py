@@ -6,7 +6,7 @@ from typing import Self
 
 from yunmeng.kernel.base import YunmengError, now_us
 from yunmeng.kernel.link import Bus, obs_subject
-from yunmeng.kernel.model import ObservationBatch, Reading, Row, encode_batch, make_batch_of
+from yunmeng.kernel.model import Kinds, ObservationBatch, Reading, Row, encode_batch, make_batch_of
 from yunmeng.kernel.trust import Principal
 
 
@@ -37,6 +37,7 @@ class Packer:
         self._most_on_the_way = on_the_way
         self._readings: list[Reading] = []
         self._rows = 0
+        self._kinds = Kinds()
         self._held: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
@@ -106,7 +107,7 @@ class Packer:
     async def _send(self, batch: ObservationBatch, held: "asyncio.Future[int]") -> None:
         try:
             position = await self._bus.publish(
-                obs_subject(self._tenant, self._gateway), encode_batch(batch), self._principal
+                obs_subject(self._tenant, self._gateway), encode_batch(batch, self._kinds), self._principal
             )
         except YunmengError as error:
             self._failure = error

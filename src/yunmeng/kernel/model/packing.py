@@ -40,8 +40,8 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True):
 class Kinds:
     """What each series shares with thousands of others, by number, for whoever encodes batch after batch.
 
-    Where the same objects come again and again, a number is looked up by identity: reading five fields of each
-    was a sixth of a gateway's work. Up to ``most`` series are held, hence an identity is never another's.
+    Where the same objects come again and again, a number is looked up by identity: reading five fields of
+    each was a sixth of a gateway's work. Up to ``most`` are held, hence an identity is never another's.
     """
 
     def __init__(self, most: int = 500_000) -> None:

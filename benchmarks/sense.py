@@ -17,10 +17,12 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.figures import Figure, cpu_seconds, pss_mb
+from benchmarks.mqtt_broker import messages, through_broker
 from yunmeng.gateways.hj212.session import Hj212Session
 from yunmeng.gateways.hj212.simulator import Logger
 from yunmeng.gateways.jt808.session import Jt808Session
 from yunmeng.gateways.jt808.simulator import Terminal
+from yunmeng.gateways.mqtt.session import MqttSession
 from yunmeng.gateways.sl651.session import Sl651Session
 from yunmeng.gateways.sl651.simulator import Rtu
 from yunmeng.kernel.base import now_us, packages
@@ -111,6 +113,29 @@ def hj212() -> Figure:
     )
 
 
+def mqtt() -> Figure:
+    """MQTT messages of QoS 1 with one value each, as JSON."""
+    stream, of = messages(range(VEHICLES), REPORTS), station("mqtt")
+
+    def heard() -> float:
+        session, waiting, rows = MqttSession(of), list[Reading](), 0
+        began = time.process_time()
+        for start in range(0, len(stream), _CHUNK):
+            for effect in session.received(stream[start : start + _CHUNK], now_us()):
+                if isinstance(effect, Observe):
+                    waiting += effect.readings
+                    rows += len(effect.readings)
+            encode_batch(make_batch_of(waiting, gateway="bench", received_at=now_us()))
+            waiting = []
+        took = time.process_time() - began
+        assert rows == VEHICLES * REPORTS, f"{rows} messages were understood"
+        return rows / took
+
+    return Figure(
+        "sense.mqtt", best(heard), "messages/s a core", {"bytes a message": len(stream) / VEHICLES / REPORTS}
+    )
+
+
 async def tcp() -> list[Figure]:
     """Vehicles, each with a connection; a report is acknowledged once the bus has it on disk."""
     with tempfile.TemporaryDirectory() as name:
@@ -187,7 +212,12 @@ def _tell(process: Process) -> None:
 
 def run() -> list[Figure]:
     """Measures every gateway that the goals name."""
-    return [jt808(), sl651(), hj212(), *uvloop.run(tcp()), *uvloop.run(idle())]
+    return [
+        *(jt808(), sl651(), hj212(), mqtt()),
+        *uvloop.run(tcp()),
+        *uvloop.run(through_broker()),
+        *uvloop.run(idle()),
+    ]
 
 
 if __name__ == "__main__":

@@ -45,6 +45,12 @@ ABOUT = {
     "sense.jt808": ("JT/T 808 reports, bytes → packed observations, by processor time", "frames/s a core"),
     "sense.sl651": ("SL 651 reports, likewise", "frames/s a core"),
     "sense.hj212": ("HJ 212 lines, likewise", "frames/s a core"),
+    "sense.mqtt": ("MQTT messages with one value in JSON, likewise", "messages/s a core"),
+    "sense.mqtt-broker": (
+        "single MQTT messages of QoS 1, through a broker until they are on disk",
+        "messages/s",
+    ),
+    "sense.mqtt-broker-core": ("the same by the processor time of the gateway", "messages/s a core"),
     "sense.tcp": ("JT/T 808 reports over 500 connections, acknowledged once they are on disk", "frames/s"),
     "sense.tcp-core": ("the same by the processor time of the gateway", "frames/s a core"),
     "sense.idle": ("memory of a gateway with 20,000 idle connections", "MB"),

@@ -112,7 +112,7 @@ class Hub:
                     channel.hang_up()
 
     def bound(self, address: tuple[str, int]) -> None:
-        """The transport listens there; ``address`` is done with it."""
+        """The transport listens there, or has connected there; ``address`` is done with it."""
         if not self.address.done():
             self.address.set_result(address)
 

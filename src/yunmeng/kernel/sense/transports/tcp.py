@@ -98,6 +98,7 @@ async def connect_tcp(hub: Hub) -> None:
             )
             try:
                 pause = 1.0
+                hub.bound((listen.host, listen.port))
                 await connection.gone
             finally:
                 transport.close()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.nodes import free_port
 from yunmeng.gateways.mqtt import GATEWAY
 from yunmeng.gateways.mqtt.node import serve_node
 from yunmeng.kernel.base import Unavailable
-from yunmeng.kernel.link import MqttInbox, NatsServer
+from yunmeng.kernel.link import MemoryBus, MqttInbox, NatsServer
 from yunmeng.kernel.link.mqtt_inbox import to_subject, to_topic
 from yunmeng.kernel.sense import Gateway, Hub
 
@@ -37,7 +38,7 @@ def at(folder: Path) -> Gateway:
         hub.folder = folder
         await serve_node(hub)
 
-    return Gateway("mqtt", {}, session=GATEWAY.session, run=run)
+    return replace(GATEWAY, run=run)
 
 
 async def subscribed(field: Field) -> None:
@@ -81,6 +82,29 @@ async def test_what_came_while_the_gateway_was_away_comes_once(listener: tuple[P
         await sensor.publish("sensors/a/telemetry", weather(2), qos=1)
     async with working("mqtt+node://127.0.0.1:1", gateway=at(folder)) as field:
         assert [each.value for each in await field.seen(1)] == [2]
+
+
+class Refusing(MemoryBus):
+    """A bus that does not take the first observations."""
+
+    refused = 0
+
+    async def publish(self, subject: str, *rest: Any, **more: Any) -> int:
+        if not self.refused and subject.startswith("obs."):
+            self.refused += 1
+            raise Unavailable("bus.down", url="here")
+        return await super().publish(subject, *rest, **more)
+
+
+async def test_what_the_bus_refused_comes_again(listener: tuple[Path, int]) -> None:
+    folder, port = listener
+    bus = Refusing()
+    async with working("mqtt+node://127.0.0.1:1", gateway=at(folder), bus=bus) as field:
+        await subscribed(field)
+        async with device(folder, port) as sensor:
+            await sensor.publish("sensors/a/telemetry", weather(1), qos=1)
+            assert [each.value for each in await field.seen(1)] == [1]
+    assert bus.refused == 1
 
 
 async def test_a_command_goes_to_the_device_and_its_answer_comes_back(listener: tuple[Path, int]) -> None:

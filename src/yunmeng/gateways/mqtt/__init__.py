@@ -6,5 +6,10 @@ from yunmeng.gateways.mqtt.simulator import simulate
 from yunmeng.kernel.sense import Gateway
 
 GATEWAY = Gateway(
-    "mqtt", {"connect": 1883, "node": 0}, session=MqttSession, run=serve_mqtt, simulate=simulate
+    "mqtt",
+    {"connect": 1883, "node": 0},
+    session=MqttSession,
+    run=serve_mqtt,
+    simulate=simulate,
+    says_again=False,  # a broker repeats what was not acknowledged on the next connection (§4.4)
 )

@@ -18,6 +18,7 @@ from yunmeng.kernel.sense.transports import transport
 
 _AT_ONCE = 512
 _WAIT_S = 5.0
+_PAUSE_S = 1.0
 _MOST_UNDER_WAY = 30_000
 _CODEC = MqttCodec()
 
@@ -38,7 +39,9 @@ async def serve_node(hub: Hub) -> None:
     inbox = await MqttInbox.open(hub.folder / "mqtt")
     try:
         await _greet(inbox)
-        await _Desk(hub, inbox).work()
+        while True:
+            await _Desk(hub, inbox).work()
+            await asyncio.sleep(_PAUSE_S)  # something was not kept: it comes again from the stream
     finally:
         await inbox.close()
 
@@ -82,6 +85,7 @@ class _Desk:
                     work.cancel()
         finally:
             self._channel.lost()
+            await self._inbox.leave()
 
     async def _open(self, group: asyncio.TaskGroup, works: "list[asyncio.Task[None]]") -> None:
         while True:

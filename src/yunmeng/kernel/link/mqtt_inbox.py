@@ -77,10 +77,15 @@ class MqttInbox:
         """Publishes to whoever has subscribed, at QoS 0."""
         await self._connection.send(to_subject(topic), payload)
 
-    async def close(self) -> None:
-        """Hangs up."""
+    async def leave(self) -> None:
+        """Hands on nothing any more."""
         for listening in self._listening:
             await listening.leave()
+        self._listening.clear()
+
+    async def close(self) -> None:
+        """Hangs up."""
+        await self.leave()
         await self._connection.close()
 
 

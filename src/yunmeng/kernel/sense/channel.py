@@ -189,6 +189,8 @@ class Channel:
         if future.cancelled() or isinstance(error, YunmengError):
             for key in owed.keys:
                 self._hub.repeats.lost(key)
+            if owed.replies and not self._hub.gateway.says_again:
+                self.hang_up()
             return
         if error is not None:
             raise error

@@ -79,7 +79,8 @@ class Gateway:
 
     ``ports`` are its transports with their usual ports. A protocol of our own gives ``session``; one whose
     library does its own input and output gives ``run``, which serves until it is cancelled. ``simulate``
-    plays devices against a running gateway.
+    plays devices against a running gateway. Devices say again what was not acknowledged; where only a new
+    connection brings it again, ``says_again`` is False, and the connection ends when something was not kept.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Gateway:
     session: Callable[[Station], Session] | None = None
     run: "Callable[[Hub], Awaitable[None]] | None" = None
     simulate: "Callable[[Simulation], Coroutine[Any, Any, int]] | None" = None
+    says_again: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.field import Field
-from tests.kernel.serve.test_mqtt_notifications import MOSQUITTO, mosquitto
+from tests.kernel.serve.test_mqtt_notifications import MOSQUITTO, mosquitto, self_signed
 
 from yunmeng.gateways.mqtt.simulator import simulate
 from yunmeng.kernel.base import BadInput, Unavailable
@@ -165,6 +165,33 @@ async def test_a_wrong_credential_is_not_tried_forever_at_once(tmp_path: Path, l
         await asyncio.sleep(0.5)
         assert not any(_subscribed(channel) for channel in field.hub.channels)
         assert not field.serving.done()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_tls_trusts_whom_it_is_told_to(tmp_path: Path, listening: Start, trusted: bool) -> None:
+    certificate, key = self_signed(tmp_path)
+    secure = ("allow_anonymous true", f"certfile {certificate}", f"keyfile {key}")
+    async with mosquitto(tmp_path, *secure) as port:
+        ca = f"&ca={certificate}" if trusted else ""
+        field = await listening(f"mqtt+connect://localhost:{port}?tls=1{ca}")
+        if trusted:
+            async with asyncio.timeout(PATIENCE_S):
+                while not any(_subscribed(channel) for channel in field.hub.channels):
+                    await asyncio.sleep(0.01)
+        else:
+            await asyncio.sleep(0.5)
+            assert not field.hub.channels
+            assert not field.hub.address.done()
+
+
+async def test_tls_wants_a_file_of_certificates(tmp_path: Path, listening: Start) -> None:
+    async def serving() -> None:
+        field = await listening(f"mqtt+connect://localhost:1?tls=1&ca={tmp_path}/none")
+        await field.serving
+
+    with pytest.raises(BadInput) as refused:
+        await serving()
+    assert refused.value.key == "sense.option"
 
 
 async def test_simulated_sensors_are_heard(broker: Broker) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import ssl
 from contextlib import suppress
 from typing import cast
 
-from yunmeng.kernel.base import Unavailable
+from yunmeng.kernel.base import BadInput, Unavailable
 from yunmeng.kernel.sense.channel import Channel
 from yunmeng.kernel.sense.hub import Hub
 
@@ -88,13 +89,20 @@ async def serve_tcp(hub: Hub) -> None:
 
 
 async def connect_tcp(hub: Hub) -> None:
-    """Calls the device, and calls again whenever the connection is lost, until it is cancelled."""
+    """Calls the device, and calls again whenever the connection is lost, until it is cancelled.
+
+    With the option ``tls=1`` the connection is encrypted; ``ca`` names a file of certificates to trust
+    instead of the system's, ``cert`` and ``key`` our own.
+
+    Raises:
+        BadInput: ``sense.option`` for a file that holds no certificate.
+    """
     listen, pause = hub.listen, 1.0
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), _tls(hub)
     while True:
         with suppress(OSError):
             transport, connection = await loop.create_connection(
-                lambda: Connection(hub), listen.host, listen.port
+                lambda: Connection(hub), listen.host, listen.port, ssl=context
             )
             try:
                 pause = 1.0
@@ -107,3 +115,17 @@ async def connect_tcp(hub: Hub) -> None:
         )
         await asyncio.sleep(pause)
         pause = min(pause * 2, 60.0)
+
+
+def _tls(hub: Hub) -> ssl.SSLContext | None:
+    options = hub.listen.options
+    if options.get("tls") != "1":
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options.get("ca"))
+        if "cert" in options:
+            context.load_cert_chain(options["cert"], options.get("key"))
+    except OSError as cause:
+        value = f"{options.get('ca', '')} {options.get('cert', '')}"
+        raise BadInput("sense.option", name=hub.listen.name, option="ca/cert/key", value=value) from cause
+    return context

@@ -130,11 +130,11 @@ def test_brokers_that_register_each_other_do_not_go_in_circles(
     assert province.post("/subscriptions", json=subscription).status_code == 201
     until(lambda: len(city.get("/subscriptions").json()) == held + 1, "the city to hold its part")
     assert province.post("/entities", json=other).status_code == 201
+    until(lambda: len(ear.heard) == 1, "the subscriber to hear of the new entity")
     for level in (2, 3, 4):
-        heard = len(ear.heard)
         change = {"level": {"type": "Property", "value": level}}
         assert province.patch(f"/entities/{other['id']}/attrs", json=change).status_code == 204
-        until(lambda heard=heard: len(ear.heard) > heard, "the subscriber to hear of it")
+        until(lambda level=level: len(ear.heard) >= level, "the subscriber to hear of it")
     assert [one["data"][0]["level"]["value"] for one in ear.heard] == [1, 2, 3, 4]
     ear.shutdown()
     ear.server_close()

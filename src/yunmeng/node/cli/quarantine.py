@@ -33,7 +33,6 @@ def list_quarantine(options: NodeOptions, *, json_: bool) -> None:
         ("id", "Id"),
         ("at", "At 时间"),
         ("gateway", "Gateway 网关"),
-        ("peer", "From 来自"),
         ("rows", "Rows"),
         ("reason", "Reason 原因"),
     )

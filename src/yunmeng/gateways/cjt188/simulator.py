@@ -1,14 +1,15 @@
 """Water meters to try the gateway with: a TCP server that answers as a line of meters does."""
 
-import asyncio
 import math
 import random
 import time
 
 from yunmeng.gateways.cjt188.codec import Frame, MeterCodec
 from yunmeng.gateways.cjt188.measures import MEASURED, OPEN, write_volumes
-from yunmeng.kernel.base import BadInput
-from yunmeng.kernel.sense import Simulation
+from yunmeng.kernel.sense import Simulation, play_line
+
+WRITE = 0x04
+_MEASURED = (MEASURED.to_bytes(2, "little"), MEASURED.to_bytes(2, "big"))
 
 
 class Meter:
@@ -24,7 +25,7 @@ class Meter:
 
     def answer(self, asked: Frame) -> Frame:
         """Returns what the meter says to a question."""
-        if asked.function == 0x04:
+        if asked.function == WRITE:
             self.closed = asked.data[3] != OPEN
             return Frame(0x10, self.address, 0x84, asked.data[:3])
         now = time.time()
@@ -37,34 +38,10 @@ class Meter:
 async def simulate(play: Simulation) -> int:
     """Serves meters 00000000000001… until the time is over; returns how many questions came."""
     meters = {f"{n:014d}": Meter(f"{n:014d}", play.seed + n) for n in range(1, play.count + 1)}
-    asked = 0
 
-    async def line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        codec, buffer = MeterCodec(), bytearray()
-        while data := await reader.read(4096):
-            buffer += data
-            for raw in codec.cut(buffer):
-                asked += 1
-                if answer := _answer(codec, raw, meters):
-                    writer.write(answer)
-        writer.close()
+    def answer(asked: Frame) -> Frame | None:
+        meter = meters.get(asked.address)
+        known = asked.function == WRITE or asked.data[:2] in _MEASURED
+        return meter.answer(asked) if meter and known and not asked.from_meter else None
 
-    server = await asyncio.start_server(line, play.host, play.port)
-    async with server:
-        await asyncio.sleep(play.for_s or math.inf)
-    return asked
-
-
-def _answer(codec: MeterCodec, raw: bytes, meters: dict[str, Meter]) -> bytes:
-    """A meter is silent to what it cannot read, and to other meters' questions."""
-    try:
-        asked = codec.decode(raw)
-    except BadInput:
-        return b""
-    meter = meters.get(asked.address)
-    known = asked.function == 0x04 or asked.data[:2] in (
-        MEASURED.to_bytes(2, "little"),
-        MEASURED.to_bytes(2, "big"),
-    )
-    return codec.encode(meter.answer(asked)) if meter and known and not asked.from_meter else b""
+    return await play_line(play, MeterCodec(), answer)

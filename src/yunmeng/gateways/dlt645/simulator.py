@@ -1,14 +1,12 @@
 """Meters to try the gateway with: a TCP server that answers as a line of meters does."""
 
-import asyncio
 import math
 import random
 import time
 
 from yunmeng.gateways.dlt645.codec import ANYONE, Frame, MeterCodec
 from yunmeng.gateways.dlt645.items import items, write_value
-from yunmeng.kernel.base import BadInput
-from yunmeng.kernel.sense import Simulation
+from yunmeng.kernel.sense import Simulation, play_line
 
 _NO_SUCH_DATA = b"\x02"
 
@@ -53,30 +51,9 @@ class Meter:
 async def simulate(play: Simulation) -> int:
     """Serves meters 000000000001… until the time is over; returns how many questions came."""
     meters = {f"{n:012d}": Meter(f"{n:012d}", play.seed + n) for n in range(1, play.count + 1)}
-    asked = 0
 
-    async def line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal asked
-        codec, buffer = MeterCodec(), bytearray()
-        while data := await reader.read(4096):
-            buffer += data
-            for raw in codec.cut(buffer):
-                asked += 1
-                if answer := _answer(codec, raw, meters):
-                    writer.write(answer)
-        writer.close()
+    def answer(asked: Frame) -> Frame | None:
+        meter = meters.get(asked.address) if asked.address != ANYONE else next(iter(meters.values()))
+        return meter.answer(asked) if meter and not asked.from_meter else None
 
-    server = await asyncio.start_server(line, play.host, play.port)
-    async with server:
-        await asyncio.sleep(play.for_s or math.inf)
-    return asked
-
-
-def _answer(codec: MeterCodec, raw: bytes, meters: dict[str, Meter]) -> bytes:
-    """A meter is silent to what it cannot read, and to other meters' questions."""
-    try:
-        asked = codec.decode(raw)
-    except BadInput:
-        return b""
-    meter = meters.get(asked.address) if asked.address != ANYONE else next(iter(meters.values()))
-    return codec.encode(meter.answer(asked)) if meter and not asked.from_meter else b""
+    return await play_line(play, MeterCodec(), answer)

@@ -32,6 +32,7 @@ from yunmeng.kernel.sense.hub import FrameReport, Hub
 from yunmeng.kernel.sense.inflight import InFlight
 from yunmeng.kernel.sense.mapping import Mapper, MappingTable, read_mapping
 from yunmeng.kernel.sense.packer import Packer
+from yunmeng.kernel.sense.playing import play_line
 from yunmeng.kernel.sense.reassembly import Reassembly
 from yunmeng.kernel.sense.recording import Recorded, read_recording, waits
 from yunmeng.kernel.sense.repeats import Repeats
@@ -88,6 +89,7 @@ __all__ = [
     "gateways_running",
     "load_fleets",
     "make_hub",
+    "play_line",
     "read_listen",
     "read_mapping",
     "read_recording",

@@ -137,8 +137,11 @@ class Hub:
 
     def _tell(self, device: str, state: str) -> None:
         record = self.devices.find(self.gateway.id, device)
+        # nobody gave a stranger a name yet
+        name = {} if record else {"name": device}
         self.sink.note(
             {
+                **name,
                 "id": f"urn:ngsi-ld:Device:{device_id(self.gateway.id, device)}",
                 "type": "Device",
                 "division": (record and record.division) or self.division,

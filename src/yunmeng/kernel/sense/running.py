@@ -27,6 +27,8 @@ async def gateways_running(
         Unavailable: ``sense.port``.
     """
     devices = Devices()
+    # nobody is met before it is known who is registered
+    await devices.load(state)
     context = await ContextLibrary({}).resolve(types.context())
     listens = [read_listen(name, url) for name, url in settings.gateways.items()]
     hubs = [

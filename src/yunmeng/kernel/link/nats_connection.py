@@ -77,11 +77,11 @@ class NatsConnection:
         user = urlsplit(url).username
         client = Client()
         connection = cls(client, url)
-        trouble: list[Exception] = []
+        trouble: set[str] = set()
 
         async def note(error: Exception) -> None:
             if not client.is_connected:
-                trouble[:] = [error]
+                trouble.add(str(error).lower())
             _log.debug("nats: %s", error)
 
         try:
@@ -105,8 +105,8 @@ class NatsConnection:
             await connection._greet()
         except (TimeoutError, OSError, NatsError) as error:
             await client.close()
-            reason = trouble[0] if trouble else error
-            if "authorization" in str(reason).lower():
+            # after the refusal itself the library also notes that the connection is gone
+            if any("authorization" in reason for reason in (*trouble, str(error).lower())):
                 raise Unauthenticated("bus.bad-token", url=url) from error
             raise Unavailable("bus.down", url=url) from error
         return connection

@@ -1,5 +1,6 @@
 """One side of a conversation with a device, without any input or output."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
@@ -30,7 +31,7 @@ class Session(Protocol):
         ...
 
 
-class FrameSession(Generic[Message]):
+class FrameSession(ABC, Generic[Message]):
     """A session over a codec: what does not decode is refused, what does is :meth:`heard`."""
 
     def __init__(self, codec: Codec[Message]) -> None:
@@ -53,9 +54,10 @@ class FrameSession(Generic[Message]):
             else:
                 yield from effects
 
+    @abstractmethod
     def heard(self, message: Message, frame: bytes, at: int) -> Iterable[Effect]:
         """Answers one message; returns a finished list, so that it is heard whole or refused whole."""
-        raise NotImplementedError
+        ...
 
     def refused(self, frame: bytes, reason: BadInput) -> Refuse:
         """Returns what to do with a frame that cannot be taken; protocols with a negative answer add it."""

@@ -1,11 +1,12 @@
 """A protocol as small as can be: lines of words, each line with an exclusive or of its bytes in hex.
 
 A device says ``data 7 1700000000 21.5 0.4*5F`` and hears ``ok 7*..`` once that is kept. It is told
-``do 1*..`` and says ``done 1 fine*..`` or ``failed 1 stuck*..``. ``say``, ``place``, ``file`` and ``bye`` try
-the other effects.
+``do 1*..`` and says ``done 1 fine*..`` or ``failed 1 stuck*..``. ``count 7 1700000000 21.5``
+hears ``upto 7*..`` instead, as protocols do that acknowledge by counting. ``say``, ``place``, ``file`` and
+``bye`` try the other effects.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from yunmeng.kernel.base import BadInput
@@ -90,6 +91,11 @@ class LineSession(FrameSession[list[str]]):
                     self._device, int(time) * 1_000_000, fields, quality=Quality.UNCERTAIN
                 )
                 return [Observe((reading,), line("ok", number), (self._device, number, time))]
+            case ["count", number, time, value]:
+                reading = self._station.mappers["line"].reading(
+                    self._device, int(time) * 1_000_000, {"power": float(value)}
+                )
+                return [Observe((reading,), key=(self._device, number, time), told=int(number))]
             case ["done", number, *said]:
                 return list(self._orders.answered(number, {"said": said}))
             case ["failed", number, reason]:
@@ -106,6 +112,9 @@ class LineSession(FrameSession[list[str]]):
                 return [Send(line("bye")), Close()]
             case _:
                 raise bad_frame("line", "unknown words")
+
+    def kept(self, told: Hashable, at: int) -> Iterable[Effect]:
+        return [Send(line("upto", told))]
 
     def refused(self, frame: bytes, reason: BadInput) -> Refuse:
         return Refuse(frame, reason, line("no", reason.key))

@@ -78,6 +78,20 @@ async def _failed(field: Field) -> None:
         await field.hub.sink.flush()
 
 
+async def test_who_counts_hears_of_every_number_once_it_is_kept(start: Start) -> None:
+    bus = SlowBus()
+    bus.gate.clear()
+    field = await start(bus=bus)
+    async with await hello(field) as device:
+        await device.send(line("count", 1, 1_700_000_000, 5) + line("hello", "M1"))
+        assert await device.until(b"\n") == line("welcome", "M1")
+        bus.gate.set()
+        assert await device.until(b"\n") == line("upto", 1)
+        await device.send(line("count", 1, 1_700_000_000, 5))
+        assert await device.until(b"\n") == line("upto", 1), "what was kept before counts as well"
+    assert len(await field.seen(1)) == 1
+
+
 async def test_what_comes_twice_is_answered_twice_and_kept_once(start: Start) -> None:
     field = await start()
     async with await hello(field) as device:

@@ -1,6 +1,7 @@
 """A table decides what a field becomes: attribute, unit, scale, words, and what means none."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -118,6 +119,49 @@ def test_a_bad_table_is_refused_with_the_reason(tmp_path: Path, old: str, new: s
     with refused("mapping.bad") as caught:
         for table in read_mapping(file):
             mapper(file, table)
+    assert reason in str(caught.value.facts["reason"])
+
+
+POINTS = """\ufefftable,type,field,name,attribute,unit,factor,values,missing
+pump,SmartMeter,1:16385,1号泵有功,activePower,WTT,10,,32767;-32768
+pump,SmartMeter,1:16386,备用,,,,,
+gate,SluiceGate,1:1,"闸门, 开度",gateOpening,,,0=1.5;1=2,
+"""
+
+
+def test_a_table_of_points_is_a_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "points.csv"
+    file.write_text(POINTS, encoding="utf-8")
+    tables = read_mapping(file)
+    assert {name: (table.type, tuple(table.fields)) for name, table in tables.items()} == {
+        "pump": ("SmartMeter", ("1:16385",)),
+        "gate": ("SluiceGate", ("1:1",)),
+    }
+    pump: Any = tables["pump"].fields["1:16385"]
+    assert (pump.attribute, pump.unit, pump.factor, pump.missing) == (
+        "activePower",
+        "WTT",
+        10,
+        (32767, -32768),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("attribute", "what", "columns: attribute"),
+        (",10,", ",ten,", "line 2"),
+        ("1:16386,备用,,", "1:16385,备用,activePower,", "line 3: 1:16385: twice"),
+        ("pump,SmartMeter,1:16386,备用,", "pump,SluiceGate,1:16386,备用,gateOpening", "line 3: pump"),
+    ],
+)
+def test_a_bad_table_of_points_is_refused_with_the_line(
+    tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    file = tmp_path / "points.csv"
+    file.write_text(POINTS.replace(old, new, 1), encoding="utf-8")
+    with refused("mapping.bad") as caught:
+        read_mapping(file)
     assert reason in str(caught.value.facts["reason"])
 
 

@@ -1,7 +1,7 @@
 """A session at work: what it wants is done, and devices are answered once their data is safe."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,7 +34,8 @@ class _Owed:
     """What becomes due when one future is done."""
 
     replies: list[bytes] = field(default_factory=list[bytes])
-    keys: list[object] = field(default_factory=list[object])
+    keys: list[Hashable] = field(default_factory=list[Hashable])
+    told: list[Hashable] = field(default_factory=list[Hashable])
 
 
 class Channel:
@@ -142,21 +143,24 @@ class Channel:
         key = effect.key
         if key is not None:
             said = self._hub.repeats.say(key)
-            if said is not Said.NEW:
-                # one that is under way is answered when it comes once more: by then it is known how it went
-                if said is Said.KEPT and effect.reply:
-                    self._write(effect.reply)
+            if said is Said.KEPT:
+                self._after(set(), effect.reply, told=effect.told)
+                return
+            # one that is under way is answered when it comes once more: by then it is known how it went;
+            # who counts has to hear of this one, and rather keeps it twice
+            if said is Said.UNDER_WAY and effect.told is None:
                 return
         observe = self._hub.sink.observe
         self.readings += len(effect.readings)
         futures = {observe(reading) for reading in effect.readings}
-        self._after(futures, effect.reply, key)
+        self._after(futures, effect.reply, key, effect.told)
 
     def _refuse(self, effect: Refuse) -> None:
         if self.refused is not None:
             self.refused.append(effect.reason)
             return
-        self._after({self._hub.sink.refuse(effect.frame, effect.reason, self.peer)}, effect.reply)
+        refused = self._hub.sink.refuse(effect.frame, effect.reason, self.peer)
+        self._after({refused}, effect.reply, told=effect.told)
 
     def _answer(self, effect: Answer) -> None:
         answer = self._answers.get(effect.command)
@@ -167,11 +171,12 @@ class Channel:
         else:
             answer.set_result(effect.result)
 
-    def _after(self, futures: set[Future], reply: bytes, key: object = None) -> None:
+    def _after(self, futures: set[Future], reply: bytes, key: Hashable = None, told: Hashable = None) -> None:
         """Owes a reply until all the futures are done; one that fails leaves the device unanswered."""
         if not futures:
             if reply:
                 self._write(reply)
+            self._tell(told)
             return
         future = futures.pop() if len(futures) == 1 else cast("Future", asyncio.gather(*futures))
         owed = self._owed.get(future)
@@ -182,6 +187,8 @@ class Channel:
             owed.replies.append(reply)
         if key is not None:
             owed.keys.append(key)
+        if told is not None:
+            owed.told.append(told)
 
     def _done(self, future: Future) -> None:
         owed = self._owed.pop(future)
@@ -189,7 +196,7 @@ class Channel:
         if future.cancelled() or isinstance(error, YunmengError):
             for key in owed.keys:
                 self._hub.repeats.lost(key)
-            if owed.replies and not self._hub.gateway.says_again:
+            if (owed.replies or owed.told) and not self._hub.gateway.says_again:
                 self.hang_up()
             return
         if error is not None:
@@ -198,3 +205,9 @@ class Channel:
             self._hub.repeats.kept(key)
         if owed.replies:
             self._write(b"".join(owed.replies))
+        for told in owed.told:
+            self._tell(told)
+
+    def _tell(self, told: Hashable) -> None:
+        if told is not None and self._there:
+            self.perform(self._session.kept(told, now_us()))

@@ -28,11 +28,13 @@ class Observe(msgspec.Struct, frozen=True, gc=False):
     """Readings to keep; ``reply`` is sent to the device only once the bus has them on disk.
 
     What comes again under the same ``key``, such as (station, sequence, time), is answered, not kept twice.
+    A session that acknowledges by counting says its number as ``told``: it hears of it in ``Session.kept``.
     """
 
     readings: tuple[Reading, ...]
     reply: bytes = b""
     key: Hashable = None
+    told: Hashable = None
 
 
 class Locate(msgspec.Struct, frozen=True, gc=False):
@@ -66,11 +68,15 @@ class Keep(msgspec.Struct, frozen=True):
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """A frame that cannot be taken: it goes to quarantine with its reason; ``reply`` once it lies there."""
+    """A frame that cannot be taken: it goes to quarantine with its reason; ``reply`` once it lies there.
+
+    ``told`` is as in :class:`Observe`.
+    """
 
     frame: bytes
     reason: YunmengError
     reply: bytes = b""
+    told: Hashable = None
 
 
 class Identify(msgspec.Struct, frozen=True):

@@ -13,9 +13,11 @@ A file holds one table a kind of message (or of device)::
         status = { attribute = "status", values = { "0" = "stopped", "1" = "moving" } }
         raw = { attribute = "temperature", missing = [ 32767 ] }         # raw values that say: none
 
-A field that no row names is dropped: a mapping may want less than a device says.
+A field that no row names is dropped: a mapping may want less than a device says. A file whose name ends in
+``.csv`` holds the same as a table of points (:mod:`yunmeng.kernel.sense.mapping_csv`).
 """
 
+import csv
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -29,6 +31,7 @@ import msgspec
 
 from yunmeng.kernel.base import BadInput, Broken, conversion
 from yunmeng.kernel.model import AttributeRow, EntityType, Quality, Reading, Series, TypeLibrary
+from yunmeng.kernel.sense.mapping_csv import read_points
 
 Value = float | int | str | None
 
@@ -59,9 +62,10 @@ class MappingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def read_mapping(file: Path) -> dict[str, MappingTable]:
     """Reads a mapping file. Raises ``Broken("mapping.bad")`` naming file and place."""
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        raw = read_points(text) if file.suffix == ".csv" else tomllib.loads(text)
         return msgspec.convert(raw, dict[str, MappingTable])
-    except (OSError, ValueError) as cause:  # msgspec's errors are ValueErrors
+    except (OSError, ValueError, csv.Error) as cause:  # msgspec's errors are ValueErrors
         raise Broken("mapping.bad", file=str(file), reason=str(cause)) from cause
 
 

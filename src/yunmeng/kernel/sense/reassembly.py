@@ -66,6 +66,12 @@ class Reassembly(Generic[Key]):
         """Returns the keys of which no part has come for so long."""
         return [key for key, whole in self._open.items() if at - whole.heard > for_s * 1e6]
 
+    def forget(self, key: Key) -> bytes:
+        """Gives a message up; returns what has come of it, in order."""
+        parts = self._open[key].parts if key in self._open else {}
+        self._drop(key)
+        return b"".join(parts[number] for number in sorted(parts))
+
     def expire(self, at: int) -> list[Key]:
         """Forgets what began too long ago; returns the keys."""
         late = [key for key, whole in self._open.items() if at - whole.began > self._patience_us]

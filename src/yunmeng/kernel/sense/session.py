@@ -1,7 +1,7 @@
 """One side of a conversation with a device, without any input or output."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from yunmeng.kernel.base import BadInput
@@ -20,6 +20,10 @@ class Session(Protocol):
 
     def received(self, data: bytes, at: int) -> Iterable[Effect]:
         """Bytes came, cut anywhere."""
+        ...
+
+    def kept(self, told: Hashable, at: int) -> Iterable[Effect]:
+        """What was observed or refused under this name is on disk."""
         ...
 
     def command(self, command: Command, at: int) -> Iterable[Effect]:
@@ -62,6 +66,10 @@ class FrameSession(ABC, Generic[Message]):
     def refused(self, frame: bytes, reason: BadInput) -> Refuse:
         """Returns what to do with a frame that cannot be taken; protocols with a negative answer add it."""
         return Refuse(frame, reason)
+
+    def kept(self, told: Hashable, at: int) -> Iterable[Effect]:
+        """Needs no word of it: the device was answered with the effect's own reply."""
+        return ()
 
     def command(self, command: Command, at: int) -> Iterable[Effect]:
         """Refuses: a protocol with commands says which it knows."""

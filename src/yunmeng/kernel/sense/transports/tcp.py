@@ -13,6 +13,9 @@ from yunmeng.kernel.sense.hub import Hub
 BYTES_PER_TICK = 64 << 10
 """One connection is heard no longer than this at a time, so that a flood starves nobody."""
 
+_PATIENCE_S = 30.0
+"""How long a connection may take to be there; t0 of IEC 60870-5-104."""
+
 _log = logging.getLogger("yunmeng.sense")
 
 
@@ -98,21 +101,21 @@ async def connect_tcp(hub: Hub) -> None:
         BadInput: ``sense.option`` for a file that holds no certificate.
     """
     listen, pause = hub.listen, 1.0
+    port = listen.port or hub.gateway.ports.get("connect", 0)
     loop, context = asyncio.get_running_loop(), _tls(hub)
     while True:
         with suppress(OSError):
-            transport, connection = await loop.create_connection(
-                lambda: Connection(hub), listen.host, listen.port, ssl=context
-            )
+            async with asyncio.timeout(_PATIENCE_S):
+                transport, connection = await loop.create_connection(
+                    lambda: Connection(hub), listen.host, port, ssl=context
+                )
             try:
                 pause = 1.0
-                hub.bound((listen.host, listen.port))
+                hub.bound((listen.host, port))
                 await connection.gone
             finally:
                 transport.close()
-        _log.warning(
-            "%s: no connection to %s:%s, next try in %.0f s", listen.name, listen.host, listen.port, pause
-        )
+        _log.warning("%s: no connection to %s:%s, next try in %.0f s", listen.name, listen.host, port, pause)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 60.0)
 

@@ -210,7 +210,7 @@ async def working(
     )
     await hub.serve(bus)
     works = [asyncio.create_task(serve(hub)), asyncio.create_task(hub.tick())]
-    if listen.transport in ("tcp", "udp"):
+    if listen.transport in ("tcp", "udp", "ws", "wss"):
         await asyncio.wait([hub.address, works[0]], timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
     await asyncio.sleep(0)
     if works[0].done():

@@ -21,6 +21,7 @@ from yunmeng.kernel.sense.effects import (
 )
 from yunmeng.kernel.sense.gateway import (
     Gateway,
+    Greeting,
     Listen,
     Simulation,
     Station,
@@ -58,6 +59,7 @@ __all__ = [
     "FrameReport",
     "FrameSession",
     "Gateway",
+    "Greeting",
     "Hub",
     "Identify",
     "InFlight",

@@ -42,7 +42,8 @@ class Channel:
     """One connection: a session, and the way back to its device.
 
     With a list in ``refused`` what is refused lands there instead of in the quarantine: it came from there,
-    and no device is at the other end.
+    and no device is at the other end. ``joins`` says that answers may be written together; where each write
+    is a message of its own, they may not.
     """
 
     def __init__(
@@ -52,11 +53,14 @@ class Channel:
         peer: str,
         write: Callable[[bytes], None],
         close: Callable[[], None],
+        *,
+        joins: bool = True,
     ) -> None:
         self._hub = hub
         self._session = session
         self._write = write
         self._close = close
+        self._joins = joins
         self._owed: dict[Future, _Owed] = {}
         self._answers: dict[str, asyncio.Future[Mapping[str, Any]]] = {}
         self.peer = peer
@@ -152,7 +156,9 @@ class Channel:
                 return
         observe = self._hub.sink.observe
         self.readings += len(effect.readings)
-        futures = {observe(reading) for reading in effect.readings}
+        futures: set[Future] = {observe(reading) for reading in effect.readings}
+        if effect.entities:
+            futures |= {self._hub.sink.describe(body) for body in effect.entities}
         self._after(futures, effect.reply, key, effect.told)
 
     def _refuse(self, effect: Refuse) -> None:
@@ -176,6 +182,8 @@ class Channel:
         if not futures:
             if reply:
                 self._write(reply)
+            if key is not None:
+                self._hub.repeats.kept(key)
             self._tell(told)
             return
         future = futures.pop() if len(futures) == 1 else cast("Future", asyncio.gather(*futures))
@@ -203,8 +211,8 @@ class Channel:
             raise error
         for key in owed.keys:
             self._hub.repeats.kept(key)
-        if owed.replies:
-            self._write(b"".join(owed.replies))
+        for reply in [b"".join(owed.replies)] if self._joins and owed.replies else owed.replies:
+            self._write(reply)
         for told in owed.told:
             self._tell(told)
 

@@ -29,12 +29,14 @@ class Observe(msgspec.Struct, frozen=True, gc=False):
 
     What comes again under the same ``key``, such as (station, sequence, time), is answered, not kept twice.
     A session that acknowledges by counting says its number as ``told``: it hears of it in ``Session.kept``.
+    ``entities`` are described with them, as by :class:`Describe`; reply and number wait for both.
     """
 
     readings: tuple[Reading, ...]
     reply: bytes = b""
     key: Hashable = None
     told: Hashable = None
+    entities: tuple[dict[str, Any], ...] = ()
 
 
 class Locate(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,6 @@
 """What a gateway package declares, and where a node listens with it."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -48,8 +48,27 @@ def read_listen(name: str, url: str) -> Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a device said before its first message, where the transport has it (WebSocket).
+
+    ``path`` is what follows the place where the node listens, without the slashes around it; ``user`` and
+    ``password`` are of HTTP Basic, empty when none were shown.
+    """
+
+    path: str
+    subprotocol: str = ""
+    user: str = ""
+    password: bytes = b""
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Station:
-    """What a session knows of its place: mappings, options, devices; ``replayed`` frames are trusted."""
+    """What a session knows of its place: mappings, options, devices; ``replayed`` frames are trusted.
+
+    A session that refuses its ``greeting`` raises why when it is made. ``shared`` is for what the sessions of
+    one gateway have in common.
+    """
 
     gateway: str
     division: str
@@ -58,6 +77,8 @@ class Station:
     devices: Devices
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     replayed: bool = False
+    greeting: Greeting | None = None
+    shared: MutableMapping[str, Any] = field(default_factory=dict[str, Any])
 
     def admit(self, address: str) -> DeviceRecord | None:
         """Returns the device's record, None for a stranger who is welcome.
@@ -81,6 +102,7 @@ class Gateway:
     library does its own input and output gives ``run``, which serves until it is cancelled. ``simulate``
     plays devices against a running gateway. Devices say again what was not acknowledged; where only a new
     connection brings it again, ``says_again`` is False, and the connection ends when something was not kept.
+    ``subprotocols`` are those of WebSocket (RFC 6455, 1.9) that the sessions speak.
     """
 
     id: str
@@ -89,6 +111,7 @@ class Gateway:
     run: "Callable[[Hub], Awaitable[None]] | None" = None
     simulate: "Callable[[Simulation], Coroutine[Any, Any, int]] | None" = None
     says_again: bool = True
+    subprotocols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from yunmeng.kernel.model import TypeLibrary
 from yunmeng.kernel.sense.channel import Channel
 from yunmeng.kernel.sense.devices import Devices, device_id
 from yunmeng.kernel.sense.effects import Command
-from yunmeng.kernel.sense.gateway import Gateway, Listen, Station
+from yunmeng.kernel.sense.gateway import Gateway, Greeting, Listen, Station
 from yunmeng.kernel.sense.mapping import Mapper, read_mapping
 from yunmeng.kernel.sense.repeats import Repeats
 from yunmeng.kernel.sense.session import Session
@@ -52,6 +52,7 @@ class Hub:
         self.folder: Path | None = None
         """The node's data folder, where a gateway finds the node's own servers."""
         self.repeats = Repeats()
+        self.shared: dict[str, Any] = {}
         self.channels: set[Channel] = set()
         self.address: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
         self._online: dict[str, Handler] = {}
@@ -62,15 +63,34 @@ class Hub:
             for name, table in tables.items()
         }
 
-    def station(self, peer: str, *, replayed: bool = False) -> Station:
+    def station(self, peer: str, *, replayed: bool = False, greeting: Greeting | None = None) -> Station:
         """Returns what a session with this peer knows."""
         return Station(
-            self.gateway.id, self.division, peer, self.mappers, self.devices, self.listen.options, replayed
+            self.gateway.id,
+            self.division,
+            peer,
+            self.mappers,
+            self.devices,
+            self.listen.options,
+            replayed,
+            greeting,
+            self.shared,
         )
 
-    def channel(self, peer: str, write: Callable[[bytes], None], close: Callable[[], None]) -> Channel:
-        """Begins a conversation."""
-        return Channel(self, self._session(self.station(peer)), peer, write, close)
+    def channel(
+        self,
+        peer: str,
+        write: Callable[[bytes], None],
+        close: Callable[[], None],
+        greeting: Greeting | None = None,
+    ) -> Channel:
+        """Begins a conversation; after a greeting every answer is a message of its own.
+
+        Raises:
+            YunmengError: why the session refuses who greets.
+        """
+        session = self._session(self.station(peer, greeting=greeting))
+        return Channel(self, session, peer, write, close, joins=greeting is None)
 
     def online(self, device: str, handler: Handler) -> None:
         """A device is there; ``handler`` takes its commands. The newest connection of a device counts."""

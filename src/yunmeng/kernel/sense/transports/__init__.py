@@ -1,4 +1,4 @@
-"""How bytes travel between devices and sessions: TCP both ways, UDP, a serial line."""
+"""How bytes travel between devices and sessions: TCP both ways, UDP, WebSocket, a serial line."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -7,6 +7,7 @@ from yunmeng.kernel.sense.hub import Hub
 from yunmeng.kernel.sense.transports.serial import serve_serial
 from yunmeng.kernel.sense.transports.tcp import connect_tcp, serve_tcp
 from yunmeng.kernel.sense.transports.udp import serve_udp
+from yunmeng.kernel.sense.transports.websocket import serve_websocket
 
 Serve = Callable[[Hub], Awaitable[None]]
 
@@ -14,6 +15,8 @@ TRANSPORTS: Mapping[str, Serve] = {
     "tcp": serve_tcp,
     "connect": connect_tcp,
     "udp": serve_udp,
+    "ws": serve_websocket,
+    "wss": serve_websocket,
     "serial": serve_serial,
 }
 

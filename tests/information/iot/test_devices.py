@@ -177,3 +177,38 @@ def test_a_fault_is_followed_to_its_end(
         assert step.status_code == 200, step.text
     faults = {each["id"]: each for each in wuhan.get("/api/devices", params={"type": "DeviceFault"}).json()}
     assert faults[fault]["faultState"] == "verified"
+
+
+def test_a_stranger_that_spoke_already_can_be_registered(
+    province: Node, administrator: httpx.Client, address: str
+) -> None:
+    met = {"id": f"urn:ngsi-ld:Device:jt808:{address}", "type": "Device", "deviceState": "online"}
+    link = f'<{province.url}/contexts/yunmeng.jsonld>; rel="http://www.w3.org/ns/json-ld#context"'
+    said = administrator.post(
+        "/ngsi-ld/v1/entities", json={**met, "division": "420106"}, headers={"Link": link}
+    )
+    assert said.status_code == 201, said.text
+    (id,) = register(administrator, terminal(address, name="洒水车"))
+    device = administrator.get(f"/api/devices/{id}").json()
+    assert (device["deviceState"], device["lifecycle"], device["name"]) == ("online", "registered", "洒水车")
+    again = administrator.post("/api/devices", json=[terminal(address)])
+    assert again.json()["key"] == "iot.known"
+
+
+def test_a_selection_that_names_nothing_changes_nothing(administrator: httpx.Client) -> None:
+    for path, more in (("steps", {"lifecycle": "retired"}), ("tags", {"add": ["x"]})):
+        said = administrator.post(f"/api/devices/{path}", json={"selection": {}, **more})
+        assert said.json()["key"] == "iot.selection"
+    wrong = administrator.get("/api/devices", params={"colour": "red"})
+    assert wrong.json()["key"] == "iot.selection"
+    assert administrator.get("/api/devices", params={"kind": "lampp"}).json()["key"] == "iot.kind"
+
+
+def test_what_is_confirmed_is_reported_and_what_is_said_twice_is_joined(
+    administrator: httpx.Client, address: str
+) -> None:
+    (id,) = register(administrator, terminal(address))
+    for wanted in ({"heartbeat_s": 60}, {"speed_limit": 80}):
+        told = administrator.put(f"/api/devices/{id}/desired", json=wanted).json()
+        assert told["applied"] is False, "it is not there"
+    assert administrator.get(f"/api/devices/{id}").json()["desired"] == {"heartbeat_s": 60, "speed_limit": 80}

@@ -25,6 +25,21 @@ STATES = {
 """The life of a device, and where each state may lead."""
 
 
+_EXPORTED = {
+    "division": "division",
+    "address": "address",
+    "name": "name",
+    "code": "deviceCode",
+    "gateway": "protocol",
+    "serial_number": "serialNumber",
+    "manufacturer": "manufacturerName",
+    "model": "modelName",
+    "owner": "ownerDepartment",
+    "pole": "mountedOn",
+    "asset": "controlledAsset",
+}
+
+
 class NewDevice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One device as somebody registers it.
 
@@ -158,6 +173,20 @@ def record(device: NewDevice, state: str = "registered") -> DeviceRecord | None:
     )
 
 
+def exported(device: Mapping[str, Any], known: DeviceRecord | None) -> dict[str, Any]:
+    """Returns the row that registers a device again, as :func:`read_csv` reads it."""
+    row = {"kind": device.get("deviceKind", "pole")}
+    row |= {column: device[name] for column, name in _EXPORTED.items() if name in device}
+    if row.get("gateway") == kind(row["kind"]).protocol:
+        del row["gateway"]
+    longitude, latitude = _place(device)
+    row |= {"longitude": longitude, "latitude": latitude} if longitude is not None else {}
+    if known is not None:
+        row |= {"mapping": known.mapping} if known.mapping else {}
+        row |= {f"option:{name}": value for name, value in known.options.items()}
+    return row
+
+
 def check_step(state: str, to: str) -> None:
     """Tells whether a device may go from one state to another. Raises ``BadInput("iot.step")``."""
     if to not in STATES.get(state, ()):
@@ -180,6 +209,14 @@ def _of_device(device: NewDevice) -> dict[str, Any]:
         **({"reportsEvery": {"type": "Property", "value": every, "unitCode": "SEC"}} if every else {}),
         **{name: {"type": "Relationship", "object": id} for name, id in links.items() if id},
     }
+
+
+def _place(device: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    location = device.get("location")
+    if not isinstance(location, dict) or location.get("type") != "Point":  # pyright: ignore[reportUnknownMemberType]
+        return None, None
+    longitude, latitude = location["coordinates"][:2]  # pyright: ignore[reportUnknownVariableType]
+    return float(longitude), float(latitude)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _checked(device: NewDevice) -> NewDevice:

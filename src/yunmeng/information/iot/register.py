@@ -1,30 +1,30 @@
 """What the register does to the node: devices are kept whole or not at all, gateways hear of them at once."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 import msgspec
 
-from yunmeng.information.iot.code import read_code
-from yunmeng.information.iot.devices import (
-    NewDevice,
-    check_step,
-    entity,
-    entity_id,
-    record,
-    with_codes,
-)
-from yunmeng.information.iot.kinds import kind
-from yunmeng.kernel.base import Conflict, NotFound, format_us, now_us
+from yunmeng.information.iot.caring import moment
+from yunmeng.information.iot.devices import NewDevice, check_step, entity, entity_id, record
+from yunmeng.information.iot.numbering import numbered
+from yunmeng.information.iot.selection import Selection
+from yunmeng.kernel.base import Conflict, NotFound, YunmengError, format_us, now_us
 from yunmeng.kernel.keeper import RecordPut
 from yunmeng.kernel.model import (
+    Compare,
     Context,
     Create,
     Document,
     Merge,
+    Operand,
     Operation,
+    Path,
+    Upsert,
     compact_entity,
     expand_entity,
+    expand_fragment,
     parse_types,
 )
 from yunmeng.kernel.sense import DEVICES, DeviceRecord, device_id
@@ -32,7 +32,8 @@ from yunmeng.kernel.serve import Call, keep_records, write, write_one
 from yunmeng.kernel.store import EntityQuery
 
 _PAGE = 1000
-_EXISTS = 409
+
+Device = dict[str, Any]
 
 
 class Register:
@@ -53,56 +54,81 @@ class Register:
         Raises:
             Conflict: ``iot.known`` naming the first that is registered already; then none is.
         """
-        coded = await self._coded(devices)
-        await self._refuse_known([entity_id(device) for device in coded])
+        coded = await numbered(self._call, self._context, devices)
+        met = await self._met([entity_id(device) for device in coded])
         at = format_us(now_us())
-        bodies = [entity(device, at) for device in coded]
-        outcomes = await write(self._call, [Create(expand_entity(body, self._context)) for body in bodies])
+        outcomes = await write(self._call, [self._new(entity(device, at), met) for device in coded])
         await self._note([found for device in coded if (found := record(device))])
         for outcome in outcomes:
             if outcome.done == "refused":
                 raise Conflict("iot.known", id=outcome.id)
         return [outcome.id for outcome in outcomes]
 
-    async def page(self, type_: str, limit: int, offset: int) -> list[dict[str, Any]]:
-        """Returns devices (or poles) in simplified form."""
-        query = EntityQuery(
-            self._call.reach, types=parse_types(type_, self._context), limit=limit, offset=offset
-        )
-        page = await self._call.services.state.query(query)
+    async def page(
+        self, type_: str, limit: int, offset: int = 0, selection: Selection | None = None, of: str = ""
+    ) -> list[Device]:
+        """Returns entities of a type in simplified form: selected devices, or what is ``of`` a device."""
+        query = self._query(type_, selection or Selection())
+        if of:
+            link = Compare(Path(self._context.expand("device")), "==", (Operand("uri", of),))
+            query = replace(query, conditions=link)
+        page = await self._call.services.state.query(replace(query, limit=limit, offset=offset))
         return [self._plain(body) for body in page.documents]
 
-    async def get(self, id: str) -> dict[str, Any]:
+    async def each(self, selection: Selection, type_: str = "Device") -> AsyncIterator[Device]:
+        """Yields every selected device, ordered by id."""
+        query = replace(self._query(type_, selection), limit=_PAGE)
+        while True:
+            page = await self._call.services.state.query(query)
+            found = [self._plain(body) for body in page.documents]
+            for device in found:
+                yield device
+            if len(found) < _PAGE:
+                return
+            query = replace(query, after=found[-1]["id"])
+
+    async def get(self, id: str) -> Device:
         """Returns one in simplified form. Raises ``NotFound("iot.absent")``, also out of reach."""
         body = await self._call.services.state.get(self._call.reach, id)
         if body is None:
             raise NotFound("iot.absent", id=id)
         return self._plain(body)
 
-    async def step(self, id: str, to: str) -> dict[str, Any]:
+    async def step(self, id: str, to: str) -> Device:
         """Leads a device into the next state of its life. Raises ``BadInput("iot.step")``."""
         device = await self.get(id)
         check_step(str(device.get("lifecycle", "registered")), to)
-        await self.change(id, {"lifecycle": to})
-        known = await self.record_of(device)
-        if known is not None:
-            await self._note([msgspec.structs.replace(known, state=to)])
+        await self._stepped([device], to)
         return {**device, "lifecycle": to}
+
+    async def step_all(self, devices: Sequence[Device], to: str) -> dict[str, YunmengError]:
+        """Leads devices into the next state of their life; returns why some may not, by id."""
+        refused: dict[str, YunmengError] = {}
+        for device in devices:
+            try:
+                check_step(str(device.get("lifecycle", "registered")), to)
+            except YunmengError as error:
+                refused[device["id"]] = error
+        await self._stepped([device for device in devices if device["id"] not in refused], to)
+        return refused
 
     async def change(self, id: str, members: Mapping[str, Any]) -> None:
         """Changes members of an entity."""
-        fragment: Document = expand_entity({"id": id, "type": "Device", **members}, self._context)
-        fragment.pop("type")
-        fragment.pop("id")
-        await write_one(self._call, Merge(id, fragment))
+        await write_one(self._call, self._merge(id, members))
 
-    async def create(self, body: Mapping[str, Any]) -> None:
-        """Makes an entity that belongs to a device, such as a fault."""
-        await write_one(self._call, Create(expand_entity(dict(body), self._context)))
+    async def change_all(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Changes members of many entities, by id; one that is gone meanwhile stays away."""
+        if changes:
+            await write(self._call, [self._merge(id, members) for id, members in changes.items()])
+
+    async def create(self, *bodies: Mapping[str, Any]) -> None:
+        """Makes entities that belong to devices, such as a fault."""
+        for body in bodies:
+            await write_one(self._call, Create(expand_entity(dict(body), self._context)))
 
     async def record_of(self, device: Mapping[str, Any]) -> DeviceRecord | None:
         """Returns what the gateway knows of a device."""
-        if not device.get("protocol"):
+        if not (device.get("protocol") and device.get("address")):
             return None
         found = await self._call.services.state.record(
             DEVICES, "", device_id(device["protocol"], device["address"])
@@ -113,8 +139,29 @@ class Register:
         """Tells the gateway something new of a device."""
         await self._note([record])
 
-    def _plain(self, body: bytes) -> dict[str, Any]:
-        return compact_entity(msgspec.json.decode(body, type=Document), self._context, "simplified")
+    def _query(self, type_: str, selection: Selection) -> EntityQuery:
+        return EntityQuery(
+            self._call.reach,
+            ids=selection.ids,
+            types=parse_types(type_, self._context),
+            conditions=selection.condition(self._context),
+            divisions=selection.divisions,
+        )
+
+    async def _stepped(self, devices: Sequence[Device], to: str) -> None:
+        now = {"commissionedAt": moment(format_us(now_us()))} if to == "active" else {}
+        first = {device["id"]: "commissionedAt" not in device for device in devices}
+        await self.change_all({id: {"lifecycle": to, **(now if new else {})} for id, new in first.items()})
+        known = [found for device in devices if (found := await self.record_of(device))]
+        await self._note([msgspec.structs.replace(each, state=to) for each in known])
+
+    def _merge(self, id: str, members: Mapping[str, Any]) -> Merge:
+        return Merge(id, expand_fragment(dict(members), self._context))
+
+    def _plain(self, body: bytes) -> Device:
+        document = msgspec.json.decode(body, type=Document)
+        plain: Device = compact_entity(document, self._context, "simplified")
+        return {name: _unwrapped(value) for name, value in plain.items()}
 
     async def _note(self, records: Sequence[DeviceRecord]) -> None:
         puts = [
@@ -124,62 +171,31 @@ class Register:
         if puts:
             await keep_records(self._call.services.bus, self._call.principal, puts)
 
-    async def _refuse_known(self, ids: Sequence[str]) -> None:
+    def _new(self, body: Mapping[str, Any], met: set[str]) -> Operation:
+        if body["id"] not in met:
+            return Create(expand_entity(dict(body), self._context))
+        # it spoke before anybody registered it, and may be online this moment
+        kept = {name: value for name, value in body.items() if name != "deviceState"}
+        return Upsert(expand_entity(kept, self._context), "update")
+
+    async def _met(self, ids: Sequence[str]) -> set[str]:
+        """Returns which devices have spoken already. Raises ``Conflict`` for one that is registered."""
+        met: set[str] = set()
         for start in range(0, len(ids), _PAGE):
             some = tuple(ids[start : start + _PAGE])
-            page = await self._call.services.state.query(EntityQuery(self._call.reach, ids=some, limit=1))
-            if page.documents:
-                raise Conflict("iot.known", id=msgspec.json.decode(page.documents[0], type=Document)["id"])
+            query = EntityQuery(self._call.reach, ids=some, limit=_PAGE)
+            for device in map(self._plain, (await self._call.services.state.query(query)).documents):
+                if "deviceCode" in device:
+                    raise Conflict("iot.known", id=device["id"])
+                met.add(device["id"])
+        return met
 
-    async def _coded(self, devices: Sequence[NewDevice]) -> list[NewDevice]:
-        """Gives codes, and reserves their numbers so that nobody gives them twice."""
-        keys = {(device.division, kind(device.kind).class_) for device in devices}
-        while True:
-            taken = {key: await self._last_number(*key) for key in keys}
-            coded = with_codes(devices, taken)
-            outcomes = await write(self._call, self._reservations(coded, taken))
-            refused = [outcome for outcome in outcomes if outcome.done == "refused"]
-            if not refused:
-                return coded
-            if refused[0].status != _EXISTS:
-                raise Conflict("iot.known", id=refused[0].id)
 
-    def _reservations(
-        self, coded: Sequence[NewDevice], taken: Mapping[tuple[str, str], int]
-    ) -> list[Operation]:
-        highest = dict(taken)
-        for device in coded:
-            place, class_, number = read_code(device.code)
-            highest[place, class_] = max(highest[place, class_], number)
-        # two who reserve at once choose the same id, and the keeper lets one of them have it
-        bodies = [
-            {
-                "id": f"urn:ngsi-ld:DeviceCodeRange:{place}:{class_}:{taken[place, class_] + 1}",
-                "type": "DeviceCodeRange",
-                "division": place,
-                "deviceClass": class_,
-                "lastNumber": last,
-            }
-            for (place, class_), last in highest.items()
-            if last > taken[place, class_]
-        ]
-        return [Create(expand_entity(body, self._context)) for body in bodies]
-
-    async def _last_number(self, place: str, class_: str) -> int:
-        pattern = f"^urn:ngsi-ld:DeviceCodeRange:{place}:{class_}:"
-        last, after = 0, ""
-        while True:
-            page = await self._call.services.state.query(
-                EntityQuery(
-                    self._call.reach,
-                    types=parse_types("DeviceCodeRange", self._context),
-                    id_pattern=pattern,
-                    limit=_PAGE,
-                    after=after,
-                )
-            )
-            plain = [self._plain(body) for body in page.documents]
-            last = max([last, *(int(each["lastNumber"]) for each in plain)])
-            if len(plain) < _PAGE:
-                return last
-            after = plain[-1]["id"]
+def _unwrapped(value: object) -> object:
+    """Returns the JSON of a JsonProperty and the text of a time, which the simplified form wraps (§4.5.4)."""
+    if not isinstance(value, dict):
+        return value
+    wrapped = cast("dict[str, object]", value)
+    if wrapped.keys() == {"json"}:
+        return wrapped["json"]
+    return wrapped["@value"] if wrapped.keys() == {"@type", "@value"} else wrapped

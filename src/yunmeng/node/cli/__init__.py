@@ -10,7 +10,18 @@ from rich_click import RichGroup, rich_click
 
 from yunmeng import __version__
 from yunmeng.kernel.base import Broken, YunmengError
-from yunmeng.node.cli import accounts, data, entities, governance, quarantine, run, sense, settings
+from yunmeng.node.cli import (
+    accounts,
+    data,
+    device_work,
+    devices,
+    entities,
+    governance,
+    quarantine,
+    run,
+    sense,
+    settings,
+)
 from yunmeng.node.cli.output import report
 
 rich_click.GROUP_ARGUMENTS_OPTIONS = True
@@ -18,7 +29,7 @@ rich_click.COMMAND_GROUPS = {
     "yunmeng": [
         {"name": "Run a node 运行", "commands": ["demo", "up", "broker", "status"]},
         {"name": "Plan 规划", "commands": ["plan", "divisions", "packages"]},
-        {"name": "Data 数据", "commands": ["entities", "sense", "quarantine", "jobs"]},
+        {"name": "Data 数据", "commands": ["entities", "devices", "sense", "quarantine", "jobs"]},
         {"name": "Trust 信任", "commands": ["accounts", "audit"]},
         {"name": "Settings 设置", "commands": ["config"]},
     ]
@@ -32,7 +43,7 @@ def cli() -> None:
     """Yunmeng 云梦: sense 感, transport 传, store 存, compute 算, serve 用, as one system."""
 
 
-for module in (run, governance, entities, sense, quarantine, data, accounts, settings):
+for module in (run, governance, entities, devices, device_work, sense, quarantine, data, accounts, settings):
     for command in module.COMMANDS:
         cli.add_command(command)
 

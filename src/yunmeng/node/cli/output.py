@@ -50,8 +50,8 @@ def show_json(value: object) -> None:
 
 def report(error: YunmengError) -> None:
     """Tells an error in both languages, with the way out."""
-    for lang in ("zh-CN", "en"):
-        told = problem(error, lang)
+    # what a node has said already comes in one language
+    for told in dict.fromkeys(problem(error, lang) for lang in ("zh-CN", "en")):
         err.print(Text.assemble((told.title, "bold red"), "  ", told.detail))
         if told.remedy:
             err.print(Text.assemble(("→ ", "green"), told.remedy))

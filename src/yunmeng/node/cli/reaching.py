@@ -41,7 +41,7 @@ class Broker:
         from yunmeng.client import BatchError, Client
 
         with (
-            self._broker(options) as at,
+            self.place(options) as at,
             Client(
                 at.url, tenant=at.tenant, context=at.context, token=at.token, language=options.language
             ) as client,
@@ -54,7 +54,8 @@ class Broker:
                 raise
 
     @contextmanager
-    def _broker(self, options: NodeOptions) -> "Generator[Broker]":
+    def place(self, options: NodeOptions) -> "Generator[Broker]":
+        """Yields where it is and with which token: this one, or the node of the options."""
         if self.url:
             yield self
             return

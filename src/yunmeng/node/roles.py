@@ -77,8 +77,9 @@ async def api(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Notifications to subscribers, and jobs."""
-    from yunmeng.kernel.compute import JobRunner
+    """Notifications to subscribers, jobs, and the rules that raise alerts."""
+    from yunmeng.kernel.base import packages
+    from yunmeng.kernel.compute import JobRunner, RuleRunner, load_rules
     from yunmeng.kernel.serve import Notifier
     from yunmeng.node.parts import connected
     from yunmeng.node.serving import services
@@ -87,10 +88,13 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         shared = services(parts)
         notifier = Notifier(shared)
         jobs = JobRunner(parts.bus, parts.state, settings)
+        rules = RuleRunner(parts.bus, parts.state, load_rules(packages(), shared.types), shared.types)
         await notifier.start()
         await jobs.start()
+        await rules.start()
         ready()
-        await until(stop, notifier.run(), jobs.run())
+        await until(stop, notifier.run(), jobs.run(), rules.run())
+        await rules.stop()
         await jobs.stop()
         await notifier.stop()
 

@@ -23,6 +23,8 @@ context.read          ·         ·           ✓           ✓         ✓     
 context.write         ·         ·           ✓           ·         ·       ·        ·        ✓       ·      ·
 device.read           ·         ·           ✓           ✓         ✓       ✓        ·        ✓       ·      ✓
 device.write          ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
+event.read            ·         ·           ✓           ✓         ✓       ✓        ·        ✓       ·      ✓
+event.write           ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
 entity.delete         ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
 entity.read           ·         ·           ✓           ✓         ✓       ✓        ·        ✓       ·      ✓
 entity.write          ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·

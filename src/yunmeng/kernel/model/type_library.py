@@ -16,7 +16,7 @@ from yunmeng.kernel.model.vocabulary import NAMESPACE
 VOCABULARY_CONTEXT = NAMESPACE + "context.jsonld"
 """The URL under which a node serves the context of its own types."""
 
-_CORE_TABLE = Path(__file__).parent / "types" / "core.toml"
+_OWN_TABLES = Path(__file__).parent / "types"
 
 
 class TypeLibrary:
@@ -118,12 +118,12 @@ class TypeLibrary:
 
 
 def load_types(folders: Iterable[Path]) -> TypeLibrary:
-    """Reads the kernel's own table, then ``model/*.toml`` of each package folder in turn.
+    """Reads the kernel's own tables, then ``model/*.toml`` of each package folder in turn.
 
     Raises ``Broken("types.bad")`` naming file, row and reason.
     """
     core = Context((), ())
-    files = [_CORE_TABLE]
+    files = sorted(_OWN_TABLES.glob("*.toml"))
     for folder in folders:
         files += sorted((folder / "model").glob("*.toml"))
     return TypeLibrary([(file, read_table(file, core)) for file in files])

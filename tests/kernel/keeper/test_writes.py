@@ -2,7 +2,7 @@
 
 import asyncio
 
-from yunmeng.kernel.model import DIVISION, Append, Create, Delete, Upsert
+from yunmeng.kernel.model import DIVISION, Append, Create, Delete, Upsert, decode_changes
 from yunmeng.kernel.store import TemporalQuery
 from yunmeng.kernel.trust import Reach
 
@@ -88,8 +88,7 @@ async def test_changes_follow_on_the_bus(house):
     consumer = await house.bus.consumer("CHG", "probe", subject="chg.entity.>")
     await house.write(Create(document("urn:ngsi-ld:Reservoir:w7", 1.0)))
     messages = await consumer.fetch(10, 2.0)
-    assert messages
-    assert b"urn:ngsi-ld:Reservoir:w7" in messages[0].data
+    assert [change.entity for change in decode_changes(messages[0].data)] == ["urn:ngsi-ld:Reservoir:w7"]
     await consumer.close()
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from yunmeng.kernel.base import Unavailable
-from yunmeng.kernel.keeper import WRITES, SentWrite, WriteReply, WriteRequest, WritesReply, WritesRequest
+from yunmeng.kernel.keeper import WRITES, SentWrite, WriteReply, WriteRequest, WritesReply, decode_writes
 from yunmeng.kernel.link import MemoryBus, Request
 from yunmeng.kernel.model import Delete, Outcome
 from yunmeng.kernel.serve.lane import WriteLane
@@ -22,7 +22,7 @@ class Keeper:
         self._busy = busy
 
     async def answer(self, request: Request) -> bytes:
-        writes = msgspec.msgpack.decode(request.data, type=WritesRequest).writes
+        writes = decode_writes(request.data).writes
         self.messages.append([f"{write.principal} {write.request.operations[0].id}" for write in writes])
         await self.let_go.wait()
         if self._busy:

@@ -43,6 +43,7 @@ from yunmeng.kernel.base.sections import (
     TrustSettings,
 )
 from yunmeng.kernel.base.settings import Explained, Origin, Settings, explain, load_settings, profiles
+from yunmeng.kernel.base.squeezing import squeezed, unsqueezed
 from yunmeng.kernel.base.time import (
     SHANGHAI,
     datetime_us,
@@ -144,8 +145,10 @@ __all__ = [
     "quantities",
     "read_package",
     "sentence",
+    "squeezed",
     "unit",
     "unit_of_ucum",
     "units",
+    "unsqueezed",
     "within",
 ]

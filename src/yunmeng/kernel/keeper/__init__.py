@@ -20,6 +20,8 @@ from yunmeng.kernel.keeper.requests import (
     WriteRequest,
     WritesReply,
     WritesRequest,
+    decode_writes,
+    encode_writes,
     evolution_tenant,
 )
 
@@ -45,6 +47,8 @@ __all__ = [
     "WriteRequest",
     "WritesReply",
     "WritesRequest",
+    "decode_writes",
+    "encode_writes",
     "evolution_tenant",
     "prepared",
 ]

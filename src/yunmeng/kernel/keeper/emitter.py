@@ -27,6 +27,9 @@ CHANGES, OBSERVED, BLOCK, RECORDS = "changes", "observed", "observed-block", "re
 KEEPER = Principal("urn:yunmeng:service:keeper", kind="service", roles=("service",))
 
 _CHANGES_EACH = 250
+# The engine merges small blocks again and again, so what it is owed waits for company; whoever wants to read
+# what was just written has it settled first.
+_PATIENCE, _COMPANY = 4, 5
 _MOST_ON_THE_WAY = 32
 
 _log = logging.getLogger("yunmeng.keeper")
@@ -137,8 +140,8 @@ class Emitter:
     def __init__(self, bus: Bus, history: History, linger_s: float, block_rows: int) -> None:
         self._bus = bus
         self._history = history
-        self._linger_s = linger_s
-        self._block_rows = block_rows
+        self._linger_s = _PATIENCE * linger_s
+        self._block_rows = _COMPANY * block_rows
         self._to_publish = asyncio.Event()
         self._to_write = asyncio.Event()
         self.debt = Debt()
@@ -154,6 +157,8 @@ class Emitter:
         self.debt.add(owed)
         self._to_publish.set()
         self._to_write.set()
+        if self.debt.rows >= self._block_rows:
+            self._hurry.set()
 
     def owe_bus(self, owed: Owed) -> None:
         """Takes on what the history has already."""

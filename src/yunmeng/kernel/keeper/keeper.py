@@ -34,6 +34,7 @@ from yunmeng.kernel.keeper.requests import (
     WriteRequest,
     WritesReply,
     WritesRequest,
+    decode_writes,
     evolution_tenant,
 )
 from yunmeng.kernel.keeper.rounds import Block, Filler, Round, Waiting
@@ -45,7 +46,6 @@ from yunmeng.kernel.trust import Reach
 _log = logging.getLogger("yunmeng.keeper")
 _encode = msgspec.msgpack.Encoder().encode
 _write_request = msgspec.msgpack.Decoder(WriteRequest)
-_writes_request = msgspec.msgpack.Decoder(WritesRequest)
 _records_request = msgspec.msgpack.Decoder(RecordsRequest)
 _purge_request = msgspec.msgpack.Decoder(PurgeHistoryRequest)
 _evolve_request = msgspec.msgpack.Decoder(EvolveRequest)
@@ -135,7 +135,7 @@ class Keeper:
         return _encode((await self._enqueue(WritesRequest((write,)))).replies[0])
 
     async def _on_writes(self, request: Request) -> bytes:
-        return _encode(await self._enqueue(_writes_request.decode(request.data)))
+        return _encode(await self._enqueue(decode_writes(request.data)))
 
     async def _on_records(self, request: Request) -> bytes:
         await self._enqueue(_records_request.decode(request.data))

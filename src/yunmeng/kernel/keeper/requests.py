@@ -1,7 +1,10 @@
 """What the keeper is asked over the bus, and what it answers (msgpack)."""
 
+from collections.abc import Sequence
+
 import msgspec
 
+from yunmeng.kernel.base import squeezed, unsqueezed
 from yunmeng.kernel.keeper.prepared import Prepared
 from yunmeng.kernel.model import Document, Operation, Outcome
 from yunmeng.kernel.store import Instance
@@ -50,6 +53,20 @@ class WritesRequest(msgspec.Struct, frozen=True):
     """Write requests of several callers, carried out in this order within one commit."""
 
     writes: tuple[SentWrite, ...]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_writes = msgspec.msgpack.Decoder(WritesRequest).decode
+
+
+def encode_writes(writes: Sequence[bytes]) -> bytes:
+    """Returns encoded :class:`SentWrite` as one message, squeezed."""
+    return squeezed(_encode({"writes": [msgspec.Raw(write) for write in writes]}))
+
+
+def decode_writes(data: bytes) -> WritesRequest:
+    """Reads what :func:`encode_writes` returned."""
+    return _decode_writes(unsqueezed(data))
 
 
 class WritesReply(msgspec.Struct, frozen=True):

@@ -1,10 +1,11 @@
-"""Committed changes as bytes: their documents travel as the JSON that the state stores."""
+"""Committed changes as bytes, squeezed: their documents are the JSON that the state stores."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
+from yunmeng.kernel.base import squeezed, unsqueezed
 from yunmeng.kernel.model.operations import Change, Document
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -62,14 +63,14 @@ def record_of(change: Change, after: bytes, before: bytes) -> ChangeRecord:
 
 def encode_changes(records: Sequence[ChangeRecord]) -> bytes:
     """Returns the records as a message of the CHG stream."""
-    return _encode(records)
+    return squeezed(_encode(records))
 
 
 def decode_changes(data: bytes) -> list[Change]:
     """Reads a message of the CHG stream."""
-    return [record.change() for record in _records(data)]
+    return [record.change() for record in _records(unsqueezed(data))]
 
 
 def decode_records(parts: Iterable[bytes]) -> list[ChangeRecord]:
     """Reads the records of several messages."""
-    return [record for part in parts for record in _records(part)]
+    return [record for part in parts for record in _records(unsqueezed(part))]

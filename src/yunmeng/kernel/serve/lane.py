@@ -6,7 +6,7 @@ from collections import deque
 import msgspec
 
 from yunmeng.kernel.base import YunmengError
-from yunmeng.kernel.keeper import WRITES, WriteReply, WritesReply
+from yunmeng.kernel.keeper import WRITES, WriteReply, WritesReply, encode_writes
 from yunmeng.kernel.link import Bus
 from yunmeng.kernel.trust import Principal
 
@@ -19,7 +19,6 @@ _MOST_ON_THE_WAY = 2
 _MOST_TOGETHER = 250
 _API = Principal("urn:yunmeng:service:api", kind="service", roles=("service",))
 
-_encode = msgspec.msgpack.Encoder().encode
 _replies = msgspec.msgpack.Decoder(WritesReply).decode
 
 
@@ -47,7 +46,7 @@ class WriteLane:
     async def _drain(self) -> None:
         while self._waiting:
             together = self._gather()
-            message = _encode({"writes": [msgspec.Raw(write) for write, _ in together]})
+            message = encode_writes([write for write, _ in together])
             try:
                 answer = await self._bus.request(WRITES, message, _API, timeout_s=PATIENCE_S)
             except YunmengError as error:

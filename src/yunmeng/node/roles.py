@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 
 import click
 
@@ -49,31 +48,18 @@ async def keeper(settings: Settings, stop: asyncio.Event) -> None:
 
 async def api(settings: Settings, stop: asyncio.Event) -> None:
     """The HTTP APIs and the console."""
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
-
-    from yunmeng.kernel.serve import create_app
+    from yunmeng.kernel.serve import EdgeServer, create_app
     from yunmeng.node.parts import connected
     from yunmeng.node.routes import all_routes, pages
     from yunmeng.node.serving import services
 
     async with connected(settings, PATIENCE_S) as parts:
         app = create_app(services(parts), all_routes(), pages(settings))
-        server = Server(
-            app,
-            address=settings.http.host,
-            port=settings.http.port,
-            interface=Interfaces.ASGINL,
-            log_enabled=False,
-            backlog=1024,
-        )
-        serving = asyncio.create_task(server.serve())
+        server = EdgeServer(app, settings.http.host, settings.http.port)
+        await server.start()
         ready()
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        server.stop()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(serving, 5)
+        await stop.wait()
+        await server.stop()
 
 
 async def worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -88,7 +74,8 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         shared = services(parts)
         notifier = Notifier(shared)
         jobs = JobRunner(parts.bus, parts.state, settings)
-        rules = RuleRunner(parts.bus, parts.state, load_rules(packages(), shared.types), shared.types)
+        ours = load_rules(packages(), shared.types) if settings.node.rules else ()
+        rules = RuleRunner(parts.bus, parts.state, ours, shared.types)
         await notifier.start()
         await jobs.start()
         await rules.start()

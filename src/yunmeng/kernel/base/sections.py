@@ -20,12 +20,13 @@ def _within(default: float, low: float, high: float = float("inf")) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """Which node this is, and where it keeps what it stores."""
+    """Which node this is, where it keeps what it stores, and whether the packages' ``rules`` raise alerts."""
 
     name: str = "yunmeng"
     tier: Tier = "province"
     division: str = "420000"
     data: Path = Path("yunmeng-data")
+    rules: bool = True
 
 
 @dataclass(frozen=True, slots=True)

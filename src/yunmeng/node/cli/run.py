@@ -99,6 +99,7 @@ def broker(options: NodeOptions, *, port: int) -> None:
     alone = (
         "trust.sign_in=false",
         "http.console=false",
+        "node.rules=false",
         "http.host=127.0.0.1",
         f"http.port={port}",
         # whoever reaches it is on this machine already

@@ -27,7 +27,7 @@ from yunmeng.kernel.model import (
     Quality,
     TypeLibrary,
     decode_batch,
-    decode_changes,
+    decode_records,
 )
 from yunmeng.kernel.store import StateReader
 from yunmeng.kernel.trust import Reach
@@ -74,18 +74,22 @@ class RuleRunner:
         self._by_place: dict[tuple[str, str], list[Rule]] = defaultdict(list)
         for rule in self._rules.values():
             self._by_place[rule.type_uri, rule.attribute_uri].append(rule)
+        self._concerned = {self._event_uri, *(rule.type_uri for rule in self._rules.values())}
         self._ranks: dict[str, _Rank] = {}
         self._documents: dict[tuple[str, str], Document] = {}
         self._consumer: Consumer | None = None
 
     async def start(self) -> None:
-        """Opens the durable consumer."""
+        """Opens the durable consumer; without rules there is nothing to follow."""
+        if not self._rules:
+            return
         self._consumer = await self._bus.consumer("CHG", "rules")
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
         if self._consumer is None:
-            raise RuntimeError("start() comes first")
+            await asyncio.Event().wait()
+            return
         async with asyncio.TaskGroup() as group:
             group.create_task(self._consume(self._consumer))
             group.create_task(self._remind())
@@ -120,11 +124,12 @@ class RuleRunner:
             batch = decode_batch(message.data)
             await self._judge(batch.tenant, list(self._observed(batch)))
         elif kind == "entity":
-            for change in decode_changes(message.data):
-                await self._changed(change)
+            for record in decode_records([message.data]):
+                self._documents.pop((record.tenant, record.entity), None)
+                if not self._concerned.isdisjoint(record.types):
+                    await self._changed(record.change())
 
     async def _changed(self, change: Change) -> None:
-        self._documents.pop((change.tenant, change.entity), None)
         if self._event_uri in change.types and change.after:
             await self._rank(change.tenant)
             self._book.note_event(change.tenant, self._book.read_event(change.after))

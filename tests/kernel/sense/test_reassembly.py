@@ -67,3 +67,12 @@ def test_what_takes_too_long_is_told_and_forgotten() -> None:
     assert joining.expire(300 * S) == []
     assert joining.expire(301 * S) == ["k"]
     assert joining.missing("k") == ()
+
+
+def test_what_is_given_up_is_handed_back_in_order() -> None:
+    joining = Reassembly[str]()
+    joining.add("k", 3, 3, b"c", 0)
+    joining.add("k", 1, 3, b"a", 0)
+    assert joining.forget("k") == b"ac"
+    assert joining.forget("k") == b""
+    assert joining.missing("k") == ()

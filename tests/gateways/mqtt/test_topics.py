@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yunmeng.gateways.mqtt.paths import ABSENT, read_path
 from yunmeng.gateways.mqtt.topics import TopicPattern
 from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.sense import ABSENT, read_path
 
 LEVEL = st.text(
     st.characters(exclude_characters="/+#{}\0$", exclude_categories=["Cs"]), min_size=1, max_size=8

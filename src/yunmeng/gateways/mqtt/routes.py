@@ -6,12 +6,11 @@ from typing import Any, cast
 import msgspec
 
 from yunmeng.gateways.mqtt.messages import Publish
-from yunmeng.gateways.mqtt.paths import ABSENT, read_path
 from yunmeng.gateways.mqtt.readings import JsonReader
 from yunmeng.gateways.mqtt.tables import CommandRow, TopicRow
 from yunmeng.gateways.mqtt.topics import TopicPattern
 from yunmeng.kernel.base import BadInput, Unavailable
-from yunmeng.kernel.sense import Command, Effect, InFlight
+from yunmeng.kernel.sense import ABSENT, Command, Effect, InFlight, read_path
 
 
 @dataclass(frozen=True, slots=True)

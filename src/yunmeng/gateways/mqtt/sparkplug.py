@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from yunmeng.gateways.mqtt.messages import Publish
-from yunmeng.gateways.mqtt.readings import Value
 from yunmeng.gateways.mqtt.sparkplug_payload import (
     BOOLEAN,
     Metric,
@@ -21,7 +20,7 @@ from yunmeng.gateways.mqtt.tables import TopicRow
 from yunmeng.gateways.mqtt.topics import TopicPattern
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model import Quality, Reading
-from yunmeng.kernel.sense import Command, Effect, Identify, InFlight, Lose, Send, Station
+from yunmeng.kernel.sense import Command, Effect, Identify, InFlight, Lose, Send, Station, Value
 
 NAMESPACE = "spBv1.0"
 REBIRTH = "Node Control/Rebirth"

@@ -23,8 +23,7 @@ from typing import Any, Literal
 import msgspec
 
 from yunmeng.kernel.base import BadInput, Broken
-
-TimeForm = Literal["iso", "beijing", "s", "ms", "us", "ns"]
+from yunmeng.kernel.sense import TimeForm
 
 
 class CommandRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

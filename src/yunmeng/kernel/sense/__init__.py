@@ -5,6 +5,7 @@ from yunmeng.kernel.sense.channel import Channel
 from yunmeng.kernel.sense.checksums import crc16_modbus, sum8, xor8
 from yunmeng.kernel.sense.codec import Codec, bad_checksum, bad_frame
 from yunmeng.kernel.sense.devices import DEVICES, DeviceRecord, Devices, device_id
+from yunmeng.kernel.sense.documents import DocumentReader, DocumentRow, Found, TimeForm
 from yunmeng.kernel.sense.effects import (
     Answer,
     Close,
@@ -31,8 +32,9 @@ from yunmeng.kernel.sense.gateway import (
 )
 from yunmeng.kernel.sense.hub import FrameReport, Hub
 from yunmeng.kernel.sense.inflight import InFlight
-from yunmeng.kernel.sense.mapping import Mapper, MappingTable, read_mapping
+from yunmeng.kernel.sense.mapping import Mapper, MappingTable, Value, read_mapping
 from yunmeng.kernel.sense.packer import Packer
+from yunmeng.kernel.sense.paths import ABSENT, Find, read_path
 from yunmeng.kernel.sense.playing import play_line
 from yunmeng.kernel.sense.reassembly import Reassembly
 from yunmeng.kernel.sense.recording import Recorded, read_recording, waits
@@ -43,6 +45,7 @@ from yunmeng.kernel.sense.sink import Sink
 from yunmeng.kernel.sense.synthetic import Fleet, FleetAttribute, Swarm, load_fleets
 
 __all__ = [
+    "ABSENT",
     "DEVICES",
     "Answer",
     "Asking",
@@ -53,9 +56,13 @@ __all__ = [
     "Describe",
     "DeviceRecord",
     "Devices",
+    "DocumentReader",
+    "DocumentRow",
     "Effect",
+    "Find",
     "Fleet",
     "FleetAttribute",
+    "Found",
     "FrameReport",
     "FrameSession",
     "Gateway",
@@ -82,6 +89,8 @@ __all__ = [
     "Sink",
     "Station",
     "Swarm",
+    "TimeForm",
+    "Value",
     "bad_checksum",
     "bad_frame",
     "crc16_modbus",
@@ -94,6 +103,7 @@ __all__ = [
     "play_line",
     "read_listen",
     "read_mapping",
+    "read_path",
     "read_recording",
     "serve",
     "sum8",

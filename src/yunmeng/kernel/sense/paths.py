@@ -1,4 +1,4 @@
-"""Paths into JSON: ``data.env[0].temperature``, ``["a.b"].c``."""
+"""Paths into documents (JSON, CBOR): ``data.env[0].temperature``, ``["a.b"].c``."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def read_path(path: str) -> Find:
     """Returns what finds the value in a document; the empty path finds the document itself.
 
     Raises:
-        BadInput: ``mqtt.path``.
+        BadInput: ``sense.path``.
     """
     steps = _steps(path)
     if not steps:
@@ -35,7 +35,7 @@ def _steps(path: str) -> list[str | int]:
     while at < len(path):
         found = _STEP.match(path, at)
         if found is None or (at == 0 and path[0] == "."):
-            raise BadInput("mqtt.path", path=path)
+            raise BadInput("sense.path", path=path)
         steps.append(int(found[2]) if found[2] else found[1] if found[1] is not None else found[3])
         at = found.end()
     return steps

@@ -64,5 +64,10 @@ def make_hub(listen: Listen, sink: Sink, devices: Devices, types: TypeLibrary, d
 
 
 async def serve(hub: Hub) -> None:
-    """Meets devices until it is cancelled: by the gateway's own library, or over one of our transports."""
+    """Meets devices until it is cancelled: by the gateway's own library, or over one of our transports.
+
+    Options that are none are refused now, not when the first device is met.
+    """
+    if hub.gateway.session is not None:
+        hub.gateway.session(hub.station("-"))
     await (hub.gateway.run or transport(hub.listen.transport))(hub)

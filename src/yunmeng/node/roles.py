@@ -63,12 +63,12 @@ async def api(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Notifications to subscribers, jobs, and the rules that raise alerts."""
+    """Notifications to subscribers, jobs, the rules that raise alerts, and the packages' own work."""
     from yunmeng.kernel.base import packages
     from yunmeng.kernel.compute import JobRunner, RuleRunner, load_rules
     from yunmeng.kernel.serve import Notifier
     from yunmeng.node.parts import connected
-    from yunmeng.node.serving import services
+    from yunmeng.node.serving import package_work, services
 
     async with connected(settings, PATIENCE_S) as parts:
         shared = services(parts)
@@ -80,7 +80,7 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         await jobs.start()
         await rules.start()
         ready()
-        await until(stop, notifier.run(), jobs.run(), rules.run())
+        await until(stop, notifier.run(), jobs.run(), rules.run(), *package_work(shared))
         await rules.stop()
         await jobs.stop()
         await notifier.stop()

@@ -1,5 +1,10 @@
-"""What the HTTP handlers of a node work with."""
+"""What the HTTP handlers of a node and the packages' own work are given."""
 
+from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
+from typing import cast
+
+from yunmeng.kernel.base import packages
 from yunmeng.kernel.model import ContextLibrary
 from yunmeng.kernel.serve import Services
 from yunmeng.kernel.store import open_objects
@@ -20,3 +25,12 @@ def services(parts: Parts) -> Services:
         contexts=ContextLibrary(parts.settings.contexts, private=parts.settings.http.private_contexts),
         types=type_library(),
     )
+
+
+def package_work(shared: Services) -> Iterator[Awaitable[None]]:
+    """Yields what the packages do in the worker process, each until it is cancelled."""
+    for package in packages():
+        if package.work:
+            module, _, name = package.work.partition(":")
+            work = cast("Callable[[Services], Awaitable[None]]", getattr(import_module(module), name))
+            yield work(shared)

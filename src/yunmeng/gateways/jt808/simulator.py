@@ -15,6 +15,7 @@ from yunmeng.kernel.base import now_us
 from yunmeng.kernel.sense import Simulation
 
 _PATIENCE_S = 60.0
+_UPGRADE = b"\x01"
 _CODEC = Jt808Codec()
 
 
@@ -29,6 +30,7 @@ class Terminal:
         self._turn = chance.uniform(0, 360)
         self._driven = chance.randrange(1_000_000)
         self._serial = 0
+        self.firmware = "1.0"
 
     def packet(self, id: int, body: bytes = b"") -> bytes:
         """Returns the bytes of the next message."""
@@ -61,11 +63,23 @@ class Terminal:
         here = Location(0, POSITIONED | 1, latitude, longitude, 25, speed, heading, at, items)
         return write_location(here)
 
+    def attributes(self) -> bytes:
+        """The body of 0x0107."""
+        sizes = (5, 20, 7) if self._version == NO_VERSION else (5, 30, 30)
+        texts = [text.ljust(size, b"\0") for text, size in zip((b"YMSIM", b"SIM", b"1"), sizes, strict=True)]
+        versions = b"".join(bytes((len(text),)) + text.encode("gbk") for text in ("1", self.firmware))
+        return pack(">H", 1) + b"".join(texts) + bytes(10) + versions + b"\x01\x01"
+
     def obey(self, order: Packet) -> bytes:
         """Answers a command: with its place, with a parameter, or that it is done."""
         serial = pack(">H", order.serial)
         if order.id == 0x8201:
             return self.packet(0x0201, serial + self.location(now_us()))
+        if order.id == 0x8107:
+            return self.packet(0x0107, self.attributes())
+        if order.id == 0x8105 and order.body[:1] == _UPGRADE:
+            # the tenth of eleven parameters is the version (2013, 8.11); a made-up terminal has it at once
+            self.firmware = order.body[1:].decode("gbk").split(";")[9]
         if order.id in (0x8104, 0x8106):
             return self.packet(0x0104, serial + b"\x01" + pack(">IBI", 1, 4, 60))
         return self.packet(0x0001, serial + pack(">HB", order.id, 0))

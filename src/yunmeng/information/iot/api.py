@@ -1,10 +1,11 @@
 """The routes of the register of devices."""
 
-from yunmeng.information.iot import ordering, registering, serving
+from yunmeng.information.iot import firmware_api, ordering, registering, serving
 from yunmeng.kernel.serve import Route
 
 _D = "/api/devices"
 _ONE = f"{_D}/{{id}}"
+_F, _C = "/api/firmware", "/api/firmware-campaigns"
 
 ROUTES = (
     Route("GET", _D, "device.read", registering.list_devices, "Devices in reach"),
@@ -24,4 +25,18 @@ ROUTES = (
     Route("POST", f"{_ONE}/maintenance", "device.write", serving.maintain_device, "Write down maintenance"),
     Route("POST", f"{_ONE}/faults", "device.write", serving.report_fault, "Report a fault"),
     Route("PATCH", "/api/faults/{id}", "device.write", serving.step_fault, "Next state of a fault"),
+    Route("GET", _F, "device.read", firmware_api.list_firmware, "Firmware"),
+    Route("POST", _F, "device.write", firmware_api.add_firmware, "Add firmware"),
+    Route(
+        "GET",
+        f"{_F}/files/{{secret}}",
+        "page.read",
+        firmware_api.fetch_firmware,
+        "A firmware file, for devices",
+    ),
+    Route("GET", _C, "device.read", firmware_api.list_campaigns, "Firmware campaigns"),
+    Route("POST", _C, "command.send", firmware_api.begin_campaign, "Begin a firmware campaign"),
+    Route("GET", f"{_C}/{{id}}", "device.read", firmware_api.show_campaign, "One campaign, by wave"),
+    Route("PATCH", f"{_C}/{{id}}", "command.send", firmware_api.order_campaign, "Pause, resume, cancel"),
+    Route("GET", f"{_C}/{{id}}/devices", "device.read", firmware_api.list_updates, "Devices of a campaign"),
 )

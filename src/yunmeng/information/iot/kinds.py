@@ -10,6 +10,23 @@ import msgspec
 
 from yunmeng.kernel.base import BadInput, nearest
 
+_ALL = {name: f"{{{name}}}" for name in ("url", "version", "sha256", "size", "signature")}
+
+
+class Upgrade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How devices of a kind are told to take firmware, and how they are asked which they have.
+
+    ``arguments`` may name {url}, {version}, {sha256}, {size}, {signature}, {name}. Where ``ask`` is a
+    command, ``member`` of its result is the version; else the device's entity has to say it. Where
+    ``answered`` is true, the answer to the command is all that ever comes.
+    """
+
+    command: str = "firmware"
+    arguments: dict[str, str] = msgspec.field(default_factory=lambda: dict(_ALL))
+    ask: str = ""
+    member: str = "firmware"
+    answered: bool = False
+
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):
     """A kind of device; ``reports_every`` is in seconds, 0 when it does not report by itself.
@@ -23,6 +40,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"cla
     protocol: str = ""
     reports_every: float = 0.0
     configure: str = "configure"
+    firmware: Upgrade = Upgrade()
 
 
 @cache

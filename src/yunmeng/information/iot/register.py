@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
+from yunmeng.information.iot.campaign import OPEN
 from yunmeng.information.iot.caring import moment
 from yunmeng.information.iot.devices import NewDevice, check_step, entity, entity_id, record
 from yunmeng.information.iot.numbering import numbered
+from yunmeng.information.iot.plain import plain
 from yunmeng.information.iot.selection import Selection
 from yunmeng.kernel.base import Conflict, NotFound, YunmengError, format_us, now_us
 from yunmeng.kernel.keeper import RecordPut
@@ -16,13 +18,11 @@ from yunmeng.kernel.model import (
     Compare,
     Context,
     Create,
-    Document,
     Merge,
     Operand,
     Operation,
     Path,
     Upsert,
-    compact_entity,
     expand_entity,
     expand_fragment,
     parse_types,
@@ -65,12 +65,18 @@ class Register:
         return [outcome.id for outcome in outcomes]
 
     async def page(
-        self, type_: str, limit: int, offset: int = 0, selection: Selection | None = None, of: str = ""
+        self,
+        type_: str,
+        limit: int,
+        offset: int = 0,
+        selection: Selection | None = None,
+        linked: tuple[str, str] = ("", ""),
     ) -> list[Device]:
-        """Returns entities of a type in simplified form: selected devices, or what is ``of`` a device."""
+        """Returns entities of a type in simplified form: selected devices, or what a relationship links."""
         query = self._query(type_, selection or Selection())
-        if of:
-            link = Compare(Path(self._context.expand("device")), "==", (Operand("uri", of),))
+        name, to = linked
+        if to:
+            link = Compare(Path(self._context.expand(name)), "==", (Operand("uri", to),))
             query = replace(query, conditions=link)
         page = await self._call.services.state.query(replace(query, limit=limit, offset=offset))
         return [self._plain(body) for body in page.documents]
@@ -121,6 +127,28 @@ class Register:
         if changes:
             await write(self._call, [self._merge(id, members) for id, members in changes.items()])
 
+    async def busy(self, devices: Sequence[Device]) -> str:
+        """Returns a device among these that a firmware campaign is not done with, or nothing."""
+        states = tuple(Operand("string", state) for state in sorted(OPEN))
+        condition = Compare(Path(self._context.expand("updateState")), "==", states)
+        query = replace(self._query("FirmwareUpdate", Selection()), conditions=condition, limit=_PAGE)
+        wanted, after = {device["id"] for device in devices}, ""
+        while True:
+            page = await self._call.services.state.query(replace(query, after=after))
+            found = [self._plain(body) for body in page.documents]
+            for each in found:
+                if each["device"] in wanted:
+                    return str(each["device"])
+            if len(found) < _PAGE:
+                return ""
+            after = found[-1]["id"]
+
+    async def write(self, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Makes or changes entities that belong to devices."""
+        await write(
+            self._call, [Upsert(expand_entity(dict(body), self._context), "update") for body in bodies]
+        )
+
     async def create(self, *bodies: Mapping[str, Any]) -> None:
         """Makes entities that belong to devices, such as a fault."""
         for body in bodies:
@@ -159,9 +187,7 @@ class Register:
         return Merge(id, expand_fragment(dict(members), self._context))
 
     def _plain(self, body: bytes) -> Device:
-        document = msgspec.json.decode(body, type=Document)
-        plain: Device = compact_entity(document, self._context, "simplified")
-        return {name: _unwrapped(value) for name, value in plain.items()}
+        return plain(body, self._context)
 
     async def _note(self, records: Sequence[DeviceRecord]) -> None:
         puts = [
@@ -189,13 +215,3 @@ class Register:
                     raise Conflict("iot.known", id=device["id"])
                 met.add(device["id"])
         return met
-
-
-def _unwrapped(value: object) -> object:
-    """Returns the JSON of a JsonProperty and the text of a time, which the simplified form wraps (§4.5.4)."""
-    if not isinstance(value, dict):
-        return value
-    wrapped = cast("dict[str, object]", value)
-    if wrapped.keys() == {"json"}:
-        return wrapped["json"]
-    return wrapped["@value"] if wrapped.keys() == {"@type", "@value"} else wrapped

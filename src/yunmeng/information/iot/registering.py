@@ -8,8 +8,8 @@ from hashlib import sha256
 import msgspec
 from starlette.responses import Response
 
-from yunmeng.information.iot.asked import id_of, number, object_body, selection_of
-from yunmeng.information.iot.devices import MOST, exported, read_csv, read_devices
+from yunmeng.information.iot.asked import id_of, object_body, page_of, selection_of
+from yunmeng.information.iot.devices import exported, read_csv, read_devices
 from yunmeng.information.iot.kinds import kinds
 from yunmeng.information.iot.register import Register
 from yunmeng.information.iot.selection import read_selection
@@ -26,13 +26,13 @@ async def list_devices(call: Call) -> Response:
     Devices also by what a selection names; faults and maintenance also ``of`` one device.
     """
     asked = dict(call.request.query_params)
-    limit, offset = number(asked.get("limit", "100"), MOST), number(asked.get("offset", "0"), 10**9)
+    limit, offset = page_of(call)
     type_ = asked.get("type", "Device")
     if type_ not in TYPES:
         raise BadInput("iot.type", type=type_, known=", ".join(TYPES))
     wanted = read_selection({name: value for name, value in asked.items() if name not in _PAGED})
-    of = asked.get("of", "")
-    return json_reply(await (await Register.of(call)).page(type_, limit, offset, wanted, of=of))
+    linked = ("device", asked.get("of", ""))
+    return json_reply(await (await Register.of(call)).page(type_, limit, offset, wanted, linked))
 
 
 async def list_kinds(call: Call) -> Response:

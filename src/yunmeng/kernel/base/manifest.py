@@ -10,6 +10,7 @@ A folder holds::
     routes = "yunmeng.converged.water.api:ROUTES"
     demo = "yunmeng.converged.water.demo:generate"
     gateway = "yunmeng.gateways.jt808:GATEWAY"      # of a package that speaks a field protocol
+    work = "yunmeng.information.iot.campaigning:work"   # awaited by the worker process until the node stops
 
     [name]
     zh = "水利"
@@ -104,7 +105,7 @@ class JobClaim:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What a package says of itself; ``routes``, ``demo`` and ``gateway`` are ``module:name`` or empty."""
+    """What a package says of itself; what is code stands as ``module:name``, or is empty."""
 
     id: str
     name: Name
@@ -116,6 +117,7 @@ class Package:
     routes: str = ""
     demo: str = ""
     gateway: str = ""
+    work: str = ""
     jobs: tuple[JobClaim, ...] = ()
     systems: tuple[SystemClaim, ...] = ()
 
@@ -156,6 +158,7 @@ class _Reader:
             "routes",
             "demo",
             "gateway",
+            "work",
             "jobs",
             "systems",
         )
@@ -170,6 +173,7 @@ class _Reader:
             routes=self._text("routes", _TARGET, default=""),
             demo=self._text("demo", _TARGET, default=""),
             gateway=self._text("gateway", _TARGET, default=""),
+            work=self._text("work", _TARGET, default=""),
             jobs=self._each("jobs", _Reader._job, "id"),
             systems=self._each("systems", _Reader._system, "id"),
         )

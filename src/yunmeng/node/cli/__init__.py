@@ -13,6 +13,7 @@ from yunmeng.kernel.base import Broken, YunmengError
 from yunmeng.node.cli import (
     accounts,
     data,
+    device_firmware,
     device_work,
     devices,
     entities,
@@ -43,7 +44,19 @@ def cli() -> None:
     """Yunmeng 云梦: sense 感, transport 传, store 存, compute 算, serve 用, as one system."""
 
 
-for module in (run, governance, entities, devices, device_work, sense, quarantine, data, accounts, settings):
+for module in (
+    run,
+    governance,
+    entities,
+    devices,
+    device_work,
+    device_firmware,
+    sense,
+    quarantine,
+    data,
+    accounts,
+    settings,
+):
     for command in module.COMMANDS:
         cli.add_command(command)
 

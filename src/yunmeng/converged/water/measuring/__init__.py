@@ -1,0 +1,25 @@
+"""Measuring 监测: from what stations report to series that can be trusted; pure functions on arrays."""
+
+from yunmeng.converged.water.measuring.aggregation import Aggregate, aggregate, increments
+from yunmeng.converged.water.measuring.clocks import Clock, judge_clock
+from yunmeng.converged.water.measuring.control import Flag, Limits, check_series, check_spatial, quality_of
+from yunmeng.converged.water.measuring.rating import RatingCurve, fit_rating, rating_from_table
+from yunmeng.converged.water.measuring.sources import Merged, merge_sources
+
+__all__ = [
+    "Aggregate",
+    "Clock",
+    "Flag",
+    "Limits",
+    "Merged",
+    "RatingCurve",
+    "aggregate",
+    "check_series",
+    "check_spatial",
+    "fit_rating",
+    "increments",
+    "judge_clock",
+    "merge_sources",
+    "quality_of",
+    "rating_from_table",
+]

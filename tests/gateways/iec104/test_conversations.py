@@ -132,7 +132,7 @@ def measured(*values: tuple[int, float], cause: int = Cause.SPONTANEOUS, quality
 
 async def test_the_transfer_is_started_and_everything_asked_for(listening: Listening, port: Port) -> None:
     before = now_us()
-    field = await listening(port.url("ca=1,2&clock=600&interrogate=600&counters=600&originator=9&k=20"))
+    field = await listening(port.url("stations=1,2&clock=600&interrogate=600&counters=600&originator=9&k=20"))
     outside = await port.call()
     assert await outside.hear() == START
     outside.say(STARTED)
@@ -516,7 +516,8 @@ async def test_a_registered_station_is_of_its_division(listening: Listening, por
 
 
 @pytest.mark.parametrize(
-    "options", ["ca=x", "ca=65535", "k=0", "time=mars", "interrogate=-1", "originator=256", "ioa_size=0"]
+    "options",
+    ["stations=x", "stations=65535", "k=0", "time=mars", "interrogate=-1", "originator=256", "ioa_size=0"],
 )
 async def test_options_that_are_none_are_refused_at_the_start(
     listening: Listening, port: Port, options: str

@@ -5,7 +5,7 @@ from enum import IntEnum
 import msgspec
 
 from yunmeng.gateways.iec104.apci import LONGEST_ASDU, PROTOCOL
-from yunmeng.gateways.iec104.types import TYPES
+from yunmeng.gateways.iec104.types import LAST_MONITORED, TYPES
 from yunmeng.kernel.sense import bad_frame
 
 
@@ -72,7 +72,8 @@ def read_asdu(data: bytes, shape: Shape) -> Asdu:
     if known is None:
         raise bad_frame(PROTOCOL, f"type {data[0]} is not taken")
     sequence, count = bool(data[1] & 0x80), data[1] & 0x7F
-    if sequence and not known.in_sequence:
+    # the standard has sequences without times only, but stations send them with times as well
+    if sequence and data[0] > LAST_MONITORED:
         raise bad_frame(PROTOCOL, f"{known.name} as a sequence")
     items = _read_items(data, head, count, known.size, shape.object, sequence=sequence)
     return Asdu(

@@ -109,7 +109,7 @@ class Orders:
                 yield self._end(key, {"cancelled": True})
             case "confirm" if asdu.type in self._terminated:
                 waiting.phase, waiting.due = "terminate", at + self._end_us
-            case "confirm":
+            case "confirm" if asdu.type != _READ:  # some confirm a question before its answer
                 yield self._end(key, {"confirmed": True})
             case _:
                 pass

@@ -35,7 +35,7 @@ _log = logging.getLogger("yunmeng.sense")
 class Iec104Session(FrameSession[Apdu]):
     """Starts the transfer, interrogates, acknowledges what is on disk, sends commands.
 
-    Options: ``device`` (how the station is called), ``ca`` (its common addresses), ``originator``,
+    Options: ``device`` (how the station is called), ``stations`` (its common addresses), ``originator``,
     ``time=beijing|utc``, ``interrogate``, ``counters`` and ``clock`` (seconds between two of each, 0 for
     never; the first when the transfer starts), ``k w t1 t2 t3``, ``wait`` and ``end`` (seconds for the
     confirmation and the termination of a command), ``termination=no``, ``cot_size ca_size ioa_size``.
@@ -58,7 +58,8 @@ class Iec104Session(FrameSession[Apdu]):
         )
         self._originator = _whole(options, "originator", "0", 255)
         self._stations = [
-            _whole({"ca": each}, "ca", "", 65_534) for each in options.get("ca", "1").split(",")
+            _whole({"stations": each}, "stations", "", 65_534)
+            for each in options.get("stations", "1").split(",")
         ]
         self._every = {name: int(_seconds(options, name, usual) * 1e6) for name, usual in _EVERY.items()}
         self._due: dict[str, int] = {}
@@ -176,7 +177,7 @@ class Iec104Session(FrameSession[Apdu]):
         return self._link.push(write_asdu(asdu, self._shape), at)
 
     def _name(self, station: int) -> str:
-        stem = self._place.options.get("device") or self._place.peer.replace(":", "-")
+        stem = self._place.options.get("device") or self._place.peer.rpartition(":")[0]
         return stem if self._stations == [station] else f"{stem}-{station}"
 
 

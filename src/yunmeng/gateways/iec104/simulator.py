@@ -18,10 +18,10 @@ _SHAPE = Shape()
 async def simulate(play: Simulation) -> int:
     """Serves ``count`` outstations on the ports from ``port`` on; returns how many ASDUs they sent.
 
-    Options ``ca`` (their common address) and ``time=beijing|utc``.
+    Options ``station`` (their common address) and ``time=beijing|utc``.
     """
     options = play.options
-    zone, station = options.get("time", "beijing"), int(options.get("ca", "1"))
+    zone, station = options.get("time", "beijing"), int(options.get("station", "1"))
     sites = [Site(Outstation(play.seed + n, station, zone), play.every_s) for n in range(play.count)]
     async with AsyncExitStack() as stack:
         for place, site in enumerate(sites):

@@ -42,7 +42,6 @@ class Type(msgspec.Struct, frozen=True):
 
     name: str
     elements: tuple[str, ...]
-    in_sequence: bool = False
 
     @property
     def size(self) -> int:
@@ -59,21 +58,21 @@ class Type(msgspec.Struct, frozen=True):
         return sum(SIZES[each] for each in self.elements[: self.elements.index(element)])
 
 
-def _type(name: str, elements: str, *, in_sequence: bool = False) -> Type:
-    return Type(name, tuple(elements.split()), in_sequence)
+def _type(name: str, elements: str) -> Type:
+    return Type(name, tuple(elements.split()))
 
 
 TYPES: Mapping[int, Type] = {
-    1: _type("M_SP_NA_1", "siq", in_sequence=True),
-    3: _type("M_DP_NA_1", "diq", in_sequence=True),
-    5: _type("M_ST_NA_1", "vti qds", in_sequence=True),
-    7: _type("M_BO_NA_1", "bsi qds", in_sequence=True),
-    9: _type("M_ME_NA_1", "nva qds", in_sequence=True),
-    11: _type("M_ME_NB_1", "sva qds", in_sequence=True),
-    13: _type("M_ME_NC_1", "r32 qds", in_sequence=True),
-    15: _type("M_IT_NA_1", "bcr", in_sequence=True),
-    20: _type("M_PS_NA_1", "scd qds", in_sequence=True),
-    21: _type("M_ME_ND_1", "nva", in_sequence=True),
+    1: _type("M_SP_NA_1", "siq"),
+    3: _type("M_DP_NA_1", "diq"),
+    5: _type("M_ST_NA_1", "vti qds"),
+    7: _type("M_BO_NA_1", "bsi qds"),
+    9: _type("M_ME_NA_1", "nva qds"),
+    11: _type("M_ME_NB_1", "sva qds"),
+    13: _type("M_ME_NC_1", "r32 qds"),
+    15: _type("M_IT_NA_1", "bcr"),
+    20: _type("M_PS_NA_1", "scd qds"),
+    21: _type("M_ME_ND_1", "nva"),
     30: _type("M_SP_TB_1", "siq cp56"),
     31: _type("M_DP_TB_1", "diq cp56"),
     32: _type("M_ST_TB_1", "vti qds cp56"),

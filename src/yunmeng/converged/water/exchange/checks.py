@@ -1,0 +1,77 @@
+"""What a register as a whole must hold: curves that rise, rivers without circles, links that lead on."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
+
+from yunmeng.converged.water.register import (
+    Reach,
+    RiverGraph,
+    Season,
+    flood_limits,
+    reservoir_curve,
+    river_graph,
+)
+from yunmeng.kernel.base import BadInput
+
+
+def check_register(bodies: Iterable[Mapping[str, Any]], known: Collection[str] = ()) -> RiverGraph:
+    """Checks bodies (concise form) together, and returns the graph of who flows into whom.
+
+    ``known`` are ids that the node has already, which links may lead to.
+
+    Raises:
+        BadInput: the fault of the first curve that is broken (``curve.…``), of flood limits (``limit.…``), of
+        the
+            graph (``river.cycle`` naming it), ``river.unknown`` for a link that leads nowhere.
+    """
+    all_bodies = list(bodies)
+    for body in all_bodies:
+        _check_numbers(body)
+    ids = dict.fromkeys([*(str(body["id"]) for body in all_bodies), *known])
+    reaches = [
+        Reach(str(body["id"]), target, hours=_hours(body))
+        for body in all_bodies
+        if (target := _object(body.get("flowsInto")))
+    ]
+    for body in all_bodies:
+        river = _object(body.get("river"))
+        if river and river not in ids:
+            raise BadInput("river.unknown", id=river, nearest=str(body["id"]))
+    return river_graph(ids, reaches)
+
+
+def _check_numbers(body: Mapping[str, Any]) -> None:
+    name = str(body.get("name", body["id"]))
+    curves = _json(body.get("curves"))
+    if curves and body["type"] == "Reservoir":
+        reservoir_curve(
+            curves.get("level", []),
+            curves.get("storage", []),
+            curves.get("area"),
+            curves.get("discharge"),
+            curves.get("spill"),
+            name=name,
+        )
+    limits = _json(body.get("floodLimits"))
+    if limits:
+        flood_limits(
+            msgspec.convert(limits.get("seasons", []), list[Season]),
+            outside=limits.get("outside"),
+            transition_days=limits.get("transitionDays", 0),
+            name=name,
+        )
+
+
+def _hours(body: Mapping[str, Any]) -> float:
+    time = body.get("travelTime", 0.0)
+    return float(cast("Mapping[str, Any]", time)["value"] if isinstance(time, dict) else time)
+
+
+def _object(value: object) -> str:
+    return str(cast("Mapping[str, Any]", value).get("object", "")) if isinstance(value, dict) else ""
+
+
+def _json(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value).get("json", {}) if isinstance(value, dict) else {}

@@ -1,0 +1,1 @@
+"""Inner loops compiled by numba; imported only inside the functions that run them."""

@@ -20,6 +20,13 @@ async def count(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any
     return {"counted": last, "asked_by": context.principal.id, "prefixes": context.reach.prefixes}
 
 
+async def make(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Makes a task in a division."""
+    body = {"id": "urn:ngsi-ld:Task:made", "type": "Task", "division": inputs["where"], "title": "look"}
+    context.entities([body])
+    return {"made": body["id"]}
+
+
 async def fail(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
     """Fails in a way that a person can mend."""
     raise Unavailable("bus.full", stream="OBS", bytes=7)

@@ -44,6 +44,7 @@ JOBS = {
     job.id: job
     for job in (
         definition("count", JobInput("to", Name("到", "to"), "number", "5")),
+        definition("make", text("where")),
         definition("fail"),
         definition("break_"),
         definition("die"),
@@ -147,6 +148,15 @@ async def test_a_run_tells_how_far_it_is_and_leaves_result_and_file(house: House
     assert (done.files[0].name, done.files[0].size) == ("numbers.txt", 15)
     await objects.close()
     assert (await read_runs(house.state))[0].id == id
+
+
+async def test_what_a_run_makes_is_stored_within_its_reach(house: House) -> None:
+    async with house.runner():
+        run = await house.ended(await house.start("make", where="420100"))
+        assert (run.state, run.result) == ("done", {"made": "urn:ngsi-ld:Task:made"})
+        assert await house.state.get(Reach(prefixes=("42",)), "urn:ngsi-ld:Task:made") is not None
+        beyond = await house.ended(await house.start("make", where="110000"))
+        assert (beyond.state, beyond.error) == ("failed", "job.entity")
 
 
 async def test_the_same_inputs_have_the_same_hash(house: House) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -12,8 +13,9 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from yunmeng.kernel.base import Settings, YunmengError
+from yunmeng.kernel.base import Settings, YunmengError, packages
 from yunmeng.kernel.compute.runs import File
+from yunmeng.kernel.model import VOCABULARY_CONTEXT, Context, Document, TypeLibrary, expand_entity, load_types
 from yunmeng.kernel.store import (
     History,
     Objects,
@@ -24,17 +26,20 @@ from yunmeng.kernel.store import (
 )
 from yunmeng.kernel.trust import Principal, Reach
 
+_MOST_TOGETHER = 500
+
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a run's process tells: progress on the way, then its end."""
+    """What a run's process tells: progress and entities on the way, then its end."""
 
-    kind: Literal["progress", "done", "failed"]
+    kind: Literal["progress", "entities", "done", "failed"]
     progress: float = 0.0
     message: str = ""
     result: dict[str, Any] = {}
     files: tuple[File, ...] = ()
     error: str = ""
     facts: dict[str, str] = {}
+    entities: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,9 @@ class Work:
     settings: Settings
 
 
-@dataclass(slots=True)
+@dataclass
 class JobContext:
-    """What a job may use: the stores (reading, within its principal's reach), progress, files."""
+    """What a job may use: the stores (reading, within its reach), progress, files, entities."""
 
     run_id: str
     principal: Principal
@@ -73,6 +78,26 @@ class JobContext:
         """Adds a file to the result; it is kept in the object store under ``jobs/<run>/<name>``."""
         info = await self.objects.put(f"jobs/{self.run_id}/{name}", data, media_type)
         self._files.append(File(name, info.key, media_type, info.size))
+
+    def entities(self, bodies: Iterable[Mapping[str, Any]]) -> None:
+        """Writes entities (concise form, terms of the node's own context): made anew, or changed where named.
+
+        They are written in the name of whoever asked for the run and within that reach; one that is refused ends
+        the run as failed. Raises ``BadInput`` for a body that is no entity.
+        """
+        documents = tuple(expand_entity(dict(body), self._context) for body in bodies)
+        for start in range(0, len(documents), _MOST_TOGETHER):
+            report = Report("entities", entities=documents[start : start + _MOST_TOGETHER])
+            self._pipe.send_bytes(msgspec.msgpack.encode(report))
+
+    @cached_property
+    def types(self) -> TypeLibrary:
+        """The entity types of the kernel and of every package."""
+        return load_types([package.folder for package in packages()])
+
+    @cached_property
+    def _context(self) -> Context:
+        return Context((self.types.context()["@context"],), (VOCABULARY_CONTEXT,))
 
     @property
     def files(self) -> tuple[File, ...]:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
-from yunmeng.kernel.base import NotFound, Settings, now_us
+from yunmeng.kernel.base import NotFound, Settings, YunmengError, now_us
 from yunmeng.kernel.compute.child import Report, Work, main
 from yunmeng.kernel.compute.definitions import JobDefinition, job_definition
 from yunmeng.kernel.compute.runs import (
@@ -25,8 +25,9 @@ from yunmeng.kernel.compute.runs import (
     read_run,
     read_runs,
 )
-from yunmeng.kernel.keeper import RECORDS, RecordPut, RecordsRequest
+from yunmeng.kernel.keeper import RECORDS, WRITE, RecordPut, RecordsRequest, WriteReply, WriteRequest
 from yunmeng.kernel.link import Bus, Request
+from yunmeng.kernel.model import Upsert
 from yunmeng.kernel.store import StateReader
 from yunmeng.kernel.trust import Principal
 
@@ -163,12 +164,28 @@ class JobRunner:
                 await self._finish(run_id, Report("failed", error="job.died"))
                 return
             report = msgspec.msgpack.decode(data, type=Report)
-            if report.kind != "progress":
+            if report.kind == "entities":
+                report = await self._written(run_id, report)
+            if report.kind in ("done", "failed"):
                 await self._finish(run_id, report)
                 return
-            if time.monotonic() - shown > _SHOWN_EVERY_S:
+            if report.kind == "progress" and time.monotonic() - shown > _SHOWN_EVERY_S:
                 shown = time.monotonic()
                 await self._advance(run_id, report)
+
+    async def _written(self, run_id: str, report: Report) -> Report:
+        """Writes what a run made, in the name of who asked for it; returns a failure when one is refused."""
+        run = self._runs[run_id]
+        request = WriteRequest(run.reach, tuple(Upsert(each, "update") for each in report.entities))
+        try:
+            answer = await self._bus.request(WRITE, msgspec.msgpack.encode(request), run.principal)
+        except YunmengError as error:
+            return Report("failed", error=error.key, facts={k: str(v) for k, v in error.facts.items()})
+        for outcome in msgspec.msgpack.decode(answer, type=WriteReply).outcomes:
+            if outcome.done == "refused":
+                facts = {"entity": outcome.id, "reason": outcome.error}
+                return Report("failed", error="job.entity", facts=facts)
+        return report
 
     async def _advance(self, run_id: str, report: Report) -> None:
         run = self._runs[run_id]

@@ -82,8 +82,8 @@ class JobContext:
     def entities(self, bodies: Iterable[Mapping[str, Any]]) -> None:
         """Writes entities (concise form, terms of the node's own context): made anew, or changed where named.
 
-        They are written in the name of whoever asked for the run and within that reach; one that is refused ends
-        the run as failed. Raises ``BadInput`` for a body that is no entity.
+        They are written in the name of whoever asked for the run and within that reach; one that is refused
+        ends the run as failed. Raises ``BadInput`` for a body that is no entity.
         """
         documents = tuple(expand_entity(dict(body), self._context) for body in bodies)
         for start in range(0, len(documents), _MOST_TOGETHER):

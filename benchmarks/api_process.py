@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 
 import uvloop
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from benchmarks.keeper_process import settings_in
 from yunmeng.kernel.keeper import RECORDS, RecordPut, RecordsRequest
 from yunmeng.kernel.link import NatsBus
 from yunmeng.kernel.model import ContextLibrary, load_types
-from yunmeng.kernel.serve import NGSI_LD_ROUTES, PLATFORM_ROUTES, Services, create_app
+from yunmeng.kernel.serve import NGSI_LD_ROUTES, PLATFORM_ROUTES, EdgeServer, Services, create_app
 from yunmeng.kernel.store import open_history, open_objects, open_state_reader
 from yunmeng.kernel.trust import Accounts, Policy, Principal
 
@@ -70,14 +68,11 @@ async def serve(folder: str, bus_url: str, token: str, history_url: str, passwor
     )
     text, _ = await accounts.issue_token("bench", "service", by=ADMIN, roles=("administrator",), clearance=4)
     app = create_app(services, (*NGSI_LD_ROUTES, *PLATFORM_ROUTES))
-    server = Server(
-        app, address="127.0.0.1", port=int(port), interface=Interfaces.ASGINL, log_enabled=False, backlog=1024
-    )
-    serving = asyncio.create_task(server.serve())
+    server = EdgeServer(app, "127.0.0.1", int(port))
+    await server.start()
     print(text, flush=True)
     await stop.wait()
-    server.stop()
-    await asyncio.wait([serving], timeout=3)
+    await server.stop()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,14 @@ from yunmeng.kernel.keeper import FLUSH, RECORDS, WRITE, Keeper, RecordPut, Reco
 from yunmeng.kernel.link import Bus, MemoryBus, obs_subject
 from yunmeng.kernel.model import ContextLibrary, Upsert, encode_batch, expand_entity, load_types
 from yunmeng.kernel.sense import Swarm
-from yunmeng.kernel.serve import NGSI_LD_ROUTES, PLATFORM_ROUTES, Application, Services, create_app
+from yunmeng.kernel.serve import (
+    NGSI_LD_ROUTES,
+    PLATFORM_ROUTES,
+    Application,
+    EdgeServer,
+    Services,
+    create_app,
+)
 from yunmeng.kernel.store import HistoryServer, StateReader, open_objects, open_state_writer
 from yunmeng.kernel.store.history.clickhouse import ClickHouseHistory
 from yunmeng.kernel.trust import SYSTEM, Accounts, Policy, Principal, Reach
@@ -170,8 +177,6 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
 
 
 async def _serve(port: int) -> None:
-    from granian.server.embed import Server
-
     with tempfile.TemporaryDirectory() as folder:
         server = HistoryServer(Path(folder) / "history")
         await server.start()
@@ -180,7 +185,8 @@ async def _serve(port: int) -> None:
             now = now_us()
             for step in range(96, -1, -1):
                 await made.observe(now - step * HOUR_US // 4)
-            web = Server(made.app, address="127.0.0.1", port=port, interface="asgi")
+            web = EdgeServer(made.app, "127.0.0.1", port)
+            await web.start()
 
             async def traffic() -> None:
                 while True:
@@ -188,7 +194,7 @@ async def _serve(port: int) -> None:
                     await made.observe(now_us())
 
             print(f"http://127.0.0.1:{port}  admin / {PASSWORD}", flush=True)
-            await asyncio.gather(web.serve(), traffic())
+            await traffic()
 
 
 if __name__ == "__main__":

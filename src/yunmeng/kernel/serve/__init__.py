@@ -3,6 +3,7 @@
 from yunmeng.kernel.serve.app import Application, create_app
 from yunmeng.kernel.serve.audit import AUDIT_SUBJECT, decode_events, encode_events
 from yunmeng.kernel.serve.body import as_array, as_object, read_json, text_member
+from yunmeng.kernel.serve.edge import EdgeServer
 from yunmeng.kernel.serve.grades import closed, note_revealed
 from yunmeng.kernel.serve.keeping import keep_records, write, write_one
 from yunmeng.kernel.serve.notifier import Notifier
@@ -19,6 +20,7 @@ __all__ = [
     "PLATFORM_ROUTES",
     "Application",
     "Call",
+    "EdgeServer",
     "Language",
     "Notifier",
     "Reply",

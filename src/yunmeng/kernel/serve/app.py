@@ -8,7 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 from time import perf_counter
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -106,6 +106,8 @@ class Application:
             match, route = self._find(scope)
             response = await self._respond(match, route, request)
             await response(scope, request.receive, wire.send)
+        except ClientDisconnect:
+            return
         except Exception as failure:
             error = as_error(failure) or self._defect(failure, number)
             if wire.started:

@@ -12,7 +12,7 @@ class Limits:
     ``connections`` how many callers there are at once.
 
     ``head_s`` is for a head from its first byte on, ``idle_s`` for the time between requests, ``body_s`` for
-    a body that says nothing new, ``slowest`` the least bytes a second of a long body, ``write_s`` for a caller
+    a body that says nothing new, ``slowest`` the least bytes a second of a long body, ``write_s`` for one
     who takes nothing, ``linger_s`` for what still comes of a body that nobody wants, ``grace_s`` for answers
     under way at a stop.
     """

@@ -60,6 +60,10 @@ class InFlight(Generic[Key]):
         if waiting := self._waiting.pop(key, None):
             yield Answer(waiting.command.id, error=error)
 
+    def forget(self, key: Key) -> None:
+        """Somebody else answers it from now on."""
+        self._waiting.pop(key, None)
+
     def tick(self, at: int) -> Iterator[Effect]:
         """Sends again what is due, and gives up what was sent often enough."""
         for key, waiting in list(self._waiting.items()):

@@ -4,6 +4,7 @@ import {
   BarsOutlined,
   DesktopOutlined,
   FlagOutlined,
+  InboxOutlined,
   LogoutOutlined,
   MoonOutlined,
   RadarChartOutlined,
@@ -26,6 +27,7 @@ import { Interfaces } from './pages/Interfaces';
 import { Jobs } from './pages/Jobs';
 import { Overview } from './pages/Overview';
 import { Plan } from './pages/Plan';
+import { Quarantine } from './pages/Quarantine';
 import { SignIn } from './pages/SignIn';
 import { LanguageSwitch } from './parts/LanguageSwitch';
 import { Failed, Nothing } from './parts/Said';
@@ -143,6 +145,7 @@ function Page({ look, wall }: { look: Look; wall: boolean }) {
   if (first === 'jobs') return <Jobs />;
   if (first === 'plan') return <Plan />;
   if (first === 'interfaces') return <Interfaces />;
+  if (first === 'quarantine') return <Quarantine may={console.user.may.includes('quarantine.replay')} />;
   const page = console.views.pages.find((one) => one.id === second);
   if (first === 'pages' && page) return <Overview page={page.id} look={look} wall={wall} />;
   return <Nothing>{t('page.unknown')}</Nothing>;
@@ -154,6 +157,7 @@ const ICONS: Record<string, React.ReactNode> = {
   jobs: <ThunderboltOutlined />,
   plan: <FlagOutlined />,
   interfaces: <ApiOutlined />,
+  quarantine: <InboxOutlined />,
 };
 
 function Head({ session, look, onLook, onLeave }: HouseProps) {
@@ -169,7 +173,13 @@ function Head({ session, look, onLook, onLeave }: HouseProps) {
       name: titled(one.title),
       icon: <AppstoreOutlined />,
     })),
-    ...['entities', 'jobs', 'plan', 'interfaces'].map((key) => ({
+    ...[
+      'entities',
+      'jobs',
+      'plan',
+      'interfaces',
+      ...(console.user.may.includes('quarantine.read') ? ['quarantine'] : []),
+    ].map((key) => ({
       key,
       href: hrefTo(key),
       name: t(`nav.${key}`),

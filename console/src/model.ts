@@ -38,7 +38,7 @@ export type Division = {
 };
 
 export type Console = {
-  user: { id: string; roles: string[]; divisions: string[]; clearance: number };
+  user: { id: string; roles: string[]; divisions: string[]; clearance: number; may: string[] };
   node: { name: string; tier: string; division: string; demo: boolean };
   divisions: Division[];
   views: {

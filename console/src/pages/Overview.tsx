@@ -53,7 +53,7 @@ export function Overview({ page, look, wall }: Props) {
         {!wall && <RangePicker />}
       </div>
       {error && <Failed error={error} again={() => refetch()} />}
-      <div className="first">
+      <div className={tiles.length <= FEW && !wall ? 'first few' : 'first'}>
         <MapPanel
           layers={mapLayers}
           turned={wall ? rotating[turn % Math.max(rotating.length, 1)]?.id : undefined}
@@ -116,6 +116,7 @@ export function Overview({ page, look, wall }: Props) {
   );
 }
 
+const FEW = 5;
 const ON_WALL = 3;
 const TURN_MS = 20_000;
 

@@ -1,6 +1,6 @@
 """The routes behind the pages of the console."""
 
-from yunmeng.console import entities, figures, jobs, live, shell, trends
+from yunmeng.console import entities, figures, jobs, live, quarantine, shell, trends
 from yunmeng.kernel.serve import Route
 
 ROUTES = (
@@ -32,4 +32,8 @@ ROUTES = (
     Route("GET", "/api/jobs/runs/{run}", "job.read", jobs.run, "A run of a job"),
     Route("DELETE", "/api/jobs/runs/{run}", "job.cancel", jobs.cancel, "End a run"),
     Route("GET", "/api/jobs/runs/{run}/files/{name}", "job.read", jobs.file, "A file that a run made"),
+    Route("GET", "/api/quarantine", "quarantine.read", quarantine.quarantine, "What was set aside, and why"),
+    Route("POST", "/api/quarantine/replay", "quarantine.replay", quarantine.replay, "Send it in again"),
+    Route("POST", "/api/quarantine/drop", "quarantine.drop", quarantine.drop, "Drop it for good"),
+    Route("GET", "/api/quarantine/{id}", "quarantine.read", quarantine.one, "One, with its bytes"),
 )

@@ -6,11 +6,14 @@ import msgspec
 from starlette.responses import Response
 
 from yunmeng.console.asked import home
+from yunmeng.console.quarantine import sees_node
 from yunmeng.console.registry import views_of
 from yunmeng.console.views import Views
 from yunmeng.kernel.base import BadInput, Boundaries, Settings, boundaries, divisions
 from yunmeng.kernel.serve import Call, json_reply
+from yunmeng.kernel.trust import Resource
 
+_OFFERED = ("quarantine.read", "quarantine.replay", "quarantine.drop")
 _DAY = {"cache-control": "private, max-age=86400"}
 
 
@@ -26,6 +29,7 @@ async def console(call: Call) -> Response:
                 "roles": who.roles,
                 "divisions": who.divisions,
                 "clearance": who.clearance,
+                "may": [action for action in _OFFERED if _may(call, action)],
             },
             "language": call.language,
             "node": {
@@ -38,6 +42,12 @@ async def console(call: Call) -> Response:
             "views": shown(views, settings),
         }
     )
+
+
+def _may(call: Call, action: str) -> bool:
+    """Tells whether the pages offer something that only those may do who see the whole node."""
+    decision = call.services.policy.decide(call.principal, action, Resource("quarantine", tenant=call.tenant))
+    return decision.allowed and sees_node(decision.reach, call.services.settings)
 
 
 def _division(one: Any) -> dict[str, Any]:

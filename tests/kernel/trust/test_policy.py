@@ -41,6 +41,7 @@ page.read             ✓         ✓           ✓           ✓         ✓   
 plan.read             ·         ·           ✓           ✓         ✓       ✓        ✓        ✓       ·      ✓
 quarantine.read       ·         ·           ✓           ✓         ·       ·        ✓        ✓       ·      ·
 quarantine.replay     ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
+quarantine.drop       ·         ·           ✓           ✓         ·       ·        ·        ✓       ·      ·
 session.create        ✓         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 session.delete        ·         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓
 session.read          ·         ✓           ✓           ✓         ✓       ✓        ✓        ✓       ✓      ✓

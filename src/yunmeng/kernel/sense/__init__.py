@@ -36,9 +36,10 @@ from yunmeng.kernel.sense.mapping import Mapper, MappingTable, Value, read_mappi
 from yunmeng.kernel.sense.packer import Packer
 from yunmeng.kernel.sense.paths import ABSENT, Find, read_path
 from yunmeng.kernel.sense.playing import play_line
+from yunmeng.kernel.sense.quarantine import held_of, is_frame, send_again
 from yunmeng.kernel.sense.reassembly import Reassembly
 from yunmeng.kernel.sense.recording import Recorded, read_recording, waits
-from yunmeng.kernel.sense.repeats import Repeats
+from yunmeng.kernel.sense.repeats import Repeats, Said
 from yunmeng.kernel.sense.running import gateways_running, make_hub, serve
 from yunmeng.kernel.sense.session import FrameSession, Session
 from yunmeng.kernel.sense.sink import Sink
@@ -83,6 +84,7 @@ __all__ = [
     "Recorded",
     "Refuse",
     "Repeats",
+    "Said",
     "Send",
     "Session",
     "Simulation",
@@ -98,6 +100,8 @@ __all__ = [
     "find_gateway",
     "gateways",
     "gateways_running",
+    "held_of",
+    "is_frame",
     "load_fleets",
     "make_hub",
     "play_line",
@@ -105,6 +109,7 @@ __all__ = [
     "read_mapping",
     "read_path",
     "read_recording",
+    "send_again",
     "serve",
     "sum8",
     "waits",

@@ -3,19 +3,16 @@
 from base64 import b64decode
 
 import click
-import msgspec
 from rich_click import RichGroup
 
 from yunmeng.kernel.base import NotFound
-from yunmeng.kernel.keeper import QUARANTINE, Quarantined
-from yunmeng.kernel.sense import FrameReport
+from yunmeng.kernel.keeper import QUARANTINE
+from yunmeng.kernel.sense import held_of, send_again
 from yunmeng.kernel.store import Record
 from yunmeng.node.cli.data import with_node
 from yunmeng.node.cli.options import NodeOptions, node_options
 from yunmeng.node.cli.output import as_json, err, out, show, show_json
 from yunmeng.node.parts import SERVICE, Parts
-
-_FRAMES = "sense."
 
 
 @click.group(cls=RichGroup)
@@ -40,7 +37,7 @@ def list_quarantine(options: NodeOptions, *, json_: bool) -> None:
 
 
 def _row(record: Record) -> dict[str, object]:
-    held = _held(record)
+    held = held_of(record)
     return {
         "id": record.id,
         "at": held.at,
@@ -57,7 +54,7 @@ def _row(record: Record) -> dict[str, object]:
 def show_quarantine(options: NodeOptions, *, id: str) -> None:
     """Prints one with its reason in full and its bytes in hex."""
     record = with_node(options, lambda parts: _find(parts, (id,)))[0]
-    held = _held(record)
+    held = held_of(record)
     shown = {"facts": held.reason.facts, "subject": held.subject, "raw": b64decode(held.raw).hex()}
     show_json(_row(record) | shown)
 
@@ -90,33 +87,19 @@ async def _find(parts: Parts, ids: tuple[str, ...]) -> list[Record]:
 async def _replay(parts: Parts, ids: tuple[str, ...]) -> int:
     taken = 0
     for record in await _find(parts, ids):
-        if await _send(parts, _held(record)):
+        refused = await send_again(parts.bus, held_of(record), SERVICE)
+        for reason in refused:
+            err.print(f"[yellow]{reason}")
+        if not refused:
             await parts.records.drop(QUARANTINE, record.tenant, record.id)
             taken += 1
     return taken
-
-
-async def _send(parts: Parts, held: Quarantined) -> bool:
-    """Sends one in again: a frame to its gateway, which says at once what it thinks; a batch to the bus."""
-    raw = b64decode(held.raw)
-    if not held.subject.startswith(_FRAMES):
-        await parts.bus.publish(held.subject, raw, SERVICE)
-        return True
-    answer = await parts.bus.request(held.subject, msgspec.msgpack.encode([raw]), SERVICE)
-    report = msgspec.msgpack.decode(answer, type=FrameReport)
-    for reason in report.refused:
-        err.print(f"[yellow]{reason}")
-    return not report.refused
 
 
 async def _drop(parts: Parts, ids: tuple[str, ...]) -> int:
     for record in await _find(parts, ids):
         await parts.records.drop(QUARANTINE, record.tenant, record.id)
     return len(ids)
-
-
-def _held(record: Record) -> Quarantined:
-    return msgspec.json.decode(record.body, type=Quarantined)
 
 
 COMMANDS = (quarantine,)

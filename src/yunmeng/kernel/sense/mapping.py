@@ -140,6 +140,7 @@ class Mapper:
         if strange := set(_NAMES.findall(self._id)) - _ID_NAMES:
             raise Broken("mapping.bad", file=gateway, reason=f"id: {{{strange.pop()}}}")
         self._rows: dict[str, AttributeRow] = {}
+        self._units: dict[str, str] = {}
         self._convert: dict[str, Callable[[Value], Value]] = {}
         for name, rule in table.fields.items():
             self._learn(name, FieldRow(rule) if isinstance(rule, str) else rule)
@@ -159,6 +160,10 @@ class Mapper:
     def knows(self, name: str) -> bool:
         """Tells whether the table names this field."""
         return name in self._rows
+
+    def unit(self, name: str) -> str:
+        """Returns the unit in which a field has to arrive; empty for one without, or that the table lacks."""
+        return self._units.get(name, "")
 
     def entity(self, device: str, division: str = "") -> str:
         """Returns the id of a device's entity; what no URN may hold is percent-encoded."""
@@ -219,6 +224,7 @@ class Mapper:
             raise Broken("mapping.bad", file=self._gateway, reason=reason)
         scale, shift = conversion(rule.unit, row.unit) if rule.unit and row.unit else (1.0, 0.0)
         self._rows[name] = row
+        self._units[name] = rule.unit or row.unit
         convert = _converter(name, rule, rule.factor * scale, rule.offset * scale + shift)
         if convert is not None:
             self._convert[name] = convert

@@ -62,8 +62,7 @@ class InflowForecast:
 
 @dataclass(frozen=True, slots=True)
 class LevelOutlook:
-    """Levels (m) and releases (m³/s) of each member, (members, steps); ``over`` is the chance to pass
-    the limit.
+    """Levels (m) and releases (m³/s), (members, steps); ``over`` is the chance (0–1) to pass the limit.
 
     ``peak`` is the median of the members' highest levels, ``peak_step`` the step of the median inflow's peak.
     """

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from yunmeng.gateways.ocpp.central import Central
+from yunmeng.gateways.ocpp.codec import fault
 from yunmeng.gateways.ocpp.messages import Payload
 from yunmeng.gateways.ocpp.metering import Field, Sample
 from yunmeng.kernel.base import BadInput, format_us
@@ -77,7 +78,13 @@ class Charger:
         return found
 
     def place(self, evse: int, transaction: str = "") -> tuple[Mapper, str]:
-        """Returns whose values they are: those of an EVSE, of a transaction without one, of the station."""
+        """Returns whose values they are: those of an EVSE, of a transaction without one, of the station.
+
+        Raises:
+            BadInput: ``frame.bad`` for a number below 0.
+        """
+        if evse < 0:
+            raise fault("PropertyConstraintViolation", f"no EVSE has the number {evse}", "")
         if evse:
             return self.mapper("evse"), f"{self.name}:{evse}"
         if transaction:

@@ -19,6 +19,8 @@ from yunmeng.gateways.ocpp.messages import Payload
 VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
 """The versions by their WebSocket sub-protocols."""
 REQUEST, RESPONSE = 2, 3
+_MOST = 2**53
+"""No number is beyond this: up to here every whole number is exact."""
 _SENT = "NotifyPeriodicEventStream"
 _TENTHS = {("SetChargingProfile", 2), ("RemoteStartTransaction", 2), ("GetCompositeSchedule", 3)}
 """What has to be a multiple of 0.1 in 1.6: in binary fractions hardly anything is."""
@@ -73,7 +75,17 @@ def violation(version: str, kind: int, action: str, payload: Payload) -> Violati
         place = ".".join(map(str, error.absolute_path)) or action
         code = _CODES.get(str(error.validator), "PropertyConstraintViolation")
         return Violation(code, f"{place}: {error.message}")
+    if _is_giant(payload):
+        return Violation("PropertyConstraintViolation", f"{action}: a number beyond 2^53")
     return None
+
+
+def _is_giant(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_giant, cast("dict[str, Any]", value).values()))
+    if isinstance(value, list):
+        return any(map(_is_giant, cast("list[Any]", value)))
+    return isinstance(value, int | float) and not -_MOST <= value <= _MOST
 
 
 def _exact(value: Any) -> Any:

@@ -36,7 +36,7 @@ _LONGEST_NAME, _LONGEST_TEXT = 255, 255
 _BOOT = "BootNotification"
 _NOT_YET = {"Authorize", "StartTransaction", "TransactionEvent"}
 """What a station that is not in service yet may not do (B02); it may report, and be configured."""
-_CODES = {"mapping.value": "PropertyConstraintViolation", "device.suspended": "SecurityError"}
+_WRONG_VALUE = {"mapping.value", "time.bad", "time.naive"}
 _VERSIONS = {version: subprotocol for subprotocol, version in VERSIONS.items()}
 
 
@@ -133,7 +133,8 @@ class OcppSession(FrameSession[Message]):
             self._check(call)
             outcome = self._outcome(call, at)
         except BadInput as reason:
-            code = str(reason.facts.get("code") or _CODES.get(reason.key, "InternalError"))
+            wrong = "PropertyConstraintViolation" if reason.key in _WRONG_VALUE else "InternalError"
+            code = str(reason.facts.get("code") or wrong)
             reply = self._error(call.id, code, str(reason.facts.get("reason", reason)))
             return [Refuse(self._labelled(frame), reason, reply)]
         reply = self._codec.encode(CallResult(call.id, outcome.payload))

@@ -22,6 +22,7 @@ NAMES = (
     "federation",
     "temporal",
     "sense",
+    "water",
 )
 
 

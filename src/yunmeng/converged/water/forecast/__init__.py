@@ -33,6 +33,7 @@ from yunmeng.converged.water.forecast.model import Model, Parameter, Run
 from yunmeng.converged.water.forecast.muskingum import Channel, Reach, cell, cunge, muskingum, segmented
 from yunmeng.converged.water.forecast.network import Network, network
 from yunmeng.converged.water.forecast.nsga2 import Front, nsga2
+from yunmeng.converged.water.forecast.outlook import Outlook, outlook
 from yunmeng.converged.water.forecast.records import Record, read_camels, read_camels_model, read_csv
 from yunmeng.converged.water.forecast.sce import Optimum, sce_ua
 from yunmeng.converged.water.forecast.scores import kge, log_nse, nse, peak_error, volume_error
@@ -67,6 +68,7 @@ __all__ = [
     "Model",
     "Network",
     "Optimum",
+    "Outlook",
     "Parameter",
     "Reach",
     "Record",
@@ -103,6 +105,7 @@ __all__ = [
     "nse",
     "nsga2",
     "oudin",
+    "outlook",
     "peak_error",
     "perturbed",
     "quantiles",

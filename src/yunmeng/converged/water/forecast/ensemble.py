@@ -24,34 +24,29 @@ def perturbed(
     Raises:
         BadInput: ``forecast.parameter`` for a spread or memory out of range.
     """
+    from yunmeng.converged.water.forecast.kernels.ensemble import perturb
+
     for name, value, most in (("spread", spread, 3.0), ("memory", memory, 0.9999), ("members", members, 1e5)):
         if not 0 <= value <= most:
             raise BadInput("forecast.parameter", name=name, value=value, least=0, most=most)
-    water = np.atleast_2d(np.asarray(rain, np.float64))
-    dice = np.random.default_rng(seed)
-    logs = np.zeros((water.shape[0], members))
-    out = np.empty((water.shape[0], members, water.shape[1]))
-    logs[:, 1:] = dice.normal(0, spread, (water.shape[0], members - 1))
-    for step in range(water.shape[1]):
-        if step:
-            fresh = dice.normal(0, spread * np.sqrt(1 - memory**2), (water.shape[0], members - 1))
-            logs[:, 1:] = memory * logs[:, 1:] + fresh
-        factors = np.exp(logs - spread**2 / 2)
-        factors[:, 0] = 1.0
-        out[..., step] = water[:, step, None] * factors
+    water = np.ascontiguousarray(np.atleast_2d(np.asarray(rain, np.float64)))
+    out = np.random.default_rng(seed).standard_normal((water.shape[0], int(members), water.shape[1]))
+    perturb(water, out, float(spread), float(memory))
     return out
 
 
 def quantiles(members: Numbers, levels: Numbers = (0.05, 0.25, 0.5, 0.75, 0.95)) -> Floats:
     """Returns quantiles over the members, straight between them: (levels, basins, steps)."""
     values = _members(members)
-    ordered = np.sort(values, axis=1)  # one sort for all levels
     at = np.atleast_1d(np.asarray(levels, np.float64)) * (values.shape[1] - 1)
     if at.min() < 0 or at.max() > values.shape[1] - 1:
         raise BadInput("forecast.parameter", name="levels", value=str(levels), least=0, most=1)
+    # members side by side: one sort of short rows serves all levels
+    ordered = np.ascontiguousarray(np.moveaxis(values, 1, 2))
+    ordered.sort(axis=2)
     below = np.floor(at).astype(np.int64)
-    above, part = np.minimum(below + 1, values.shape[1] - 1), (at - below)[:, None, None]
-    return np.moveaxis(ordered[:, below], 1, 0) * (1 - part) + np.moveaxis(ordered[:, above], 1, 0) * part
+    above, part = np.minimum(below + 1, values.shape[1] - 1), at - below
+    return np.moveaxis(ordered[..., below] * (1 - part) + ordered[..., above] * part, 2, 0)
 
 
 def exceedance(members: Numbers, threshold: Numbers) -> Floats:

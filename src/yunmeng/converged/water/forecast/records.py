@@ -155,6 +155,8 @@ def read_csv(
     times: list[datetime] = []
     series: dict[str, list[float]] = {name: [] for name in columns if name != "time"}
     for line, row in enumerate(rows, start=2):
+        if None in row or None in row.values():  # more or fewer cells than columns
+            raise BadInput("forecast.file", file=file.name, line=line, reason=f"{len(row)} ≠ {len(rows[0])}")
         try:
             times.append(read(row[columns["time"]]))
             for name, values in series.items():

@@ -1,14 +1,17 @@
-"""The demo's live traffic: the packages' synthetic facilities, provisioned once and observed for ever."""
+"""The demo's live traffic: the packages' synthetic facilities, provisioned once and observed for ever.
+
+Packages may also play devices, which speak their own protocols over real sockets to gateways of the node.
+"""
 
 import asyncio
 import time
 from collections.abc import Iterator
 from importlib import import_module
-from typing import cast
+from typing import Protocol, cast
 
 from yunmeng.kernel.base import Settings, now_us, packages, within
 from yunmeng.kernel.link import Bus, obs_subject
-from yunmeng.kernel.model import EntityType, ObservationBatch, encode_batch
+from yunmeng.kernel.model import Context, ContextLibrary, EntityType, ObservationBatch, encode_batch
 from yunmeng.kernel.sense import Swarm
 from yunmeng.kernel.store import History
 from yunmeng.kernel.trust import Principal
@@ -29,6 +32,7 @@ class Feed:
     def __init__(self, bus: Bus, history: History, settings: Settings) -> None:
         self._bus = bus
         self._history = history
+        self._settings = settings
         self._speed = settings.demo.rate / 200
         home = settings.node.division
         self._swarms = [
@@ -42,11 +46,15 @@ class Feed:
         bodies = [body for swarm in self._swarms for body in swarm.bodies()]
         await upsert(self._bus, await upserts(bodies))
         await self._all(now_us())
+        context = await ContextLibrary({}).resolve(type_library().context())
+        for devices in demo_devices():
+            await devices.register(self._bus, context, self._settings, FEED)
 
     async def run(self) -> None:
         """Publishes for ever; on a first start the last day is filled in beside."""
         if self._speed > 0:
-            await asyncio.gather(self._past(), *(self._live(swarm) for swarm in self._swarms))
+            devices = [devices.play(self._settings) for devices in demo_devices()]
+            await asyncio.gather(self._past(), *(self._live(swarm) for swarm in self._swarms), *devices)
 
     async def _past(self) -> None:
         if await self._history.count() > 50_000:
@@ -92,6 +100,32 @@ def _swarms(seed: int) -> list[Swarm]:
         if package.demo:
             module, _, name = package.demo.partition(":")
             found.extend(cast("list[Swarm]", getattr(import_module(module), name)(seed)))
+    return found
+
+
+class DemoDevices(Protocol):
+    """Devices that a package plays in the demo (``devices`` in its ``package.toml``)."""
+
+    def settings(self) -> tuple[str, ...]:
+        """Returns settings that the node needs for them, such as gateways at free ports."""
+        ...
+
+    async def register(self, bus: Bus, context: Context, settings: Settings, principal: Principal) -> None:
+        """Makes the devices known to the node."""
+        ...
+
+    async def play(self, settings: Settings) -> None:
+        """Plays them until it is cancelled."""
+        ...
+
+
+def demo_devices() -> list[DemoDevices]:
+    """Returns what the packages play."""
+    found: list[DemoDevices] = []
+    for package in packages():
+        if package.devices:
+            module, _, name = package.devices.partition(":")
+            found.append(cast("DemoDevices", getattr(import_module(module), name)))
     return found
 
 

@@ -46,9 +46,16 @@ def open_port(host: str, port: int) -> int:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, arguments: tuple[str, ...], progress: Progress = lambda part: None
+    settings: Settings,
+    arguments: tuple[str, ...],
+    progress: Progress = lambda part: None,
+    *,
+    gateways: bool = True,
 ) -> AsyncGenerator[Node]:
-    """Starts a node and stops it at the end; ``arguments`` hand the settings on to its processes."""
+    """Starts a node and stops it at the end; ``arguments`` hand the settings on to its processes.
+
+    Without ``gateways`` whoever calls starts that process when it suits.
+    """
     if not settings.trust.sign_in and not ip_address(settings.http.host).is_loopback:
         raise BadInput("node.open-host", host=settings.http.host)
     if settings.bus.engine == "memory":
@@ -61,7 +68,8 @@ async def running(
     async with AsyncExitStack() as stack:
         stack.callback(folder.close)
         node = Node(settings, folder)
-        names = ("keeper", *["api"] * settings.http.workers, "worker", *["gateway"] * bool(settings.gateways))
+        meets = gateways and bool(settings.gateways)
+        names = ("keeper", *["api"] * settings.http.workers, "worker", *["gateway"] * meets)
         progress("servers")
         # side by side: a role is still importing while the servers come up, and waits for them
         await gathered(

@@ -10,6 +10,7 @@ A folder holds::
     routes = "yunmeng.converged.water.api:ROUTES"
     demo = "yunmeng.converged.water.demo:generate"
     gateway = "yunmeng.gateways.jt808:GATEWAY"      # of a package that speaks a field protocol
+    devices = "yunmeng.information.iot.demo:DEMO_DEVICES"   # devices that the demo plays over real sockets
     work = "yunmeng.information.iot.campaigning:work"   # awaited by the worker process until the node stops
 
     [name]
@@ -117,6 +118,7 @@ class Package:
     routes: str = ""
     demo: str = ""
     gateway: str = ""
+    devices: str = ""
     work: str = ""
     jobs: tuple[JobClaim, ...] = ()
     systems: tuple[SystemClaim, ...] = ()
@@ -158,6 +160,7 @@ class _Reader:
             "routes",
             "demo",
             "gateway",
+            "devices",
             "work",
             "jobs",
             "systems",
@@ -173,6 +176,7 @@ class _Reader:
             routes=self._text("routes", _TARGET, default=""),
             demo=self._text("demo", _TARGET, default=""),
             gateway=self._text("gateway", _TARGET, default=""),
+            devices=self._text("devices", _TARGET, default=""),
             work=self._text("work", _TARGET, default=""),
             jobs=self._each("jobs", _Reader._job, "id"),
             systems=self._each("systems", _Reader._system, "id"),

@@ -21,7 +21,7 @@ class Listen:
 
     Options of every gateway: ``division`` (GB/T 2260), ``tenant``, ``mapping`` (a file that replaces the
     gateway's own), ``admit`` (``all`` or ``known`` devices), ``idle`` (seconds of silence until a connection
-    is closed). Others are the gateway's own.
+    is closed), ``synthetic`` (1: what comes is made up, and says so). Others are the gateway's own.
     """
 
     name: str

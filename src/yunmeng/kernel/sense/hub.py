@@ -56,10 +56,12 @@ class Hub:
         self.channels: set[Channel] = set()
         self.address: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
         self._online: dict[str, Handler] = {}
+        made_up = listen.options.get("synthetic") == "1"
+        sink.marks = {"synthetic": True} if made_up else {}
         file = Path(listen.options["mapping"]) if "mapping" in listen.options else mapping
         tables = read_mapping(file) if file.exists() else {}
         self.mappers = {
-            name: Mapper(table, types, gateway=gateway.id, division=self.division)
+            name: Mapper(table, types, gateway=gateway.id, division=self.division, synthetic=made_up)
             for name, table in tables.items()
         }
 

@@ -45,6 +45,8 @@ class Sink:
     ) -> None:
         self.gateway = gateway
         self.counts: dict[str, int] = defaultdict(int)
+        self.marks: Mapping[str, Any] = {}
+        """What every entity says that comes from here: nothing, or that it is made up."""
         self._bus = bus
         self._context = context
         self._tenant = tenant
@@ -90,7 +92,7 @@ class Sink:
 
     def describe(self, body: Mapping[str, Any]) -> "asyncio.Future[None]":
         """Adds what an NGSI-LD body says to its entity, or makes it."""
-        return self._bodies.put(Upsert(expand_entity(dict(body), self._context), "update"))
+        return self._bodies.put(Upsert(expand_entity({**body, **self.marks}, self._context), "update"))
 
     def locate(self, place: Locate) -> None:
         """Takes where a thing is; the newest place of each thing is written about once a second."""
@@ -158,7 +160,7 @@ class Sink:
     async def _write_newest(self, _: list[None]) -> dict[int, YunmengError]:
         newest, self._newest = list(self._newest.values()), {}
         operations: list[Operation] = [
-            Upsert(expand_entity(_body(news), self._context), "update") for news in newest
+            Upsert(expand_entity({**_body(news), **self.marks}, self._context), "update") for news in newest
         ]
         for start in range(0, len(operations), _PACK):
             for error in (await self._write(operations[start : start + _PACK])).values():

@@ -31,9 +31,11 @@ def demo(options: NodeOptions) -> None:
 
     Everything that the demo makes up is marked synthetic. A second start keeps its data.
     """
-    asyncio.run(
-        _serve(options.with_(f"node.data={DEMO_FOLDER}", "demo.enabled=true", profile="province"), demo=True)
-    )
+    from yunmeng.node.feed import demo_devices
+
+    own = (f"node.data={DEMO_FOLDER}", "demo.enabled=true")
+    gateways = [setting for devices in demo_devices() for setting in devices.settings()]
+    asyncio.run(_serve(options.with_(*own, *gateways, profile="province"), demo=True))
 
 
 async def _serve(options: NodeOptions, *, demo: bool, seeded: bool = True) -> None:
@@ -54,12 +56,15 @@ async def _serve(options: NodeOptions, *, demo: bool, seeded: bool = True) -> No
             def say(part: str) -> None:
                 progress.update(task, description=label(f"node.parts.{part}", options.language))
 
-            node: Node = await stack.enter_async_context(running(settings, arguments, say))
+            node: Node = await stack.enter_async_context(running(settings, arguments, say, gateways=not demo))
             password = await seed(settings, demo=demo, progress=say) if seeded else None
             if demo:
                 say("feed")
                 await start_role(node, "feed", arguments, stack)
         _greet(settings, node.url, password, demo=demo)
+        if demo and settings.gateways:
+            # the pages are there; made-up devices may come a moment later
+            await start_role(node, "gateway", arguments, stack)
         await stop.wait()
         err.print(label("node.stopping", options.language))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.nodes import refused
 
-from yunmeng.converged.water.outlook import (
+from yunmeng.converged.water.flood import (
     forecast_inflow,
     inflow_quantiles,
     level_outlook,

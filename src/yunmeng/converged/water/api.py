@@ -1,0 +1,268 @@
+"""Water over HTTP: the register in and out, who is upstream of whom, series, responses, plans."""
+
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from starlette.responses import Response
+
+from yunmeng.converged.water import plans
+from yunmeng.converged.water.exchange import (
+    TimeSeries,
+    check_register,
+    read_csv,
+    read_excel,
+    read_features,
+    read_waterml,
+    to_bodies,
+    to_rows,
+    write_csv,
+    write_excel,
+    write_features,
+    write_waterml,
+)
+from yunmeng.converged.water.reading import Reader
+from yunmeng.converged.water.register import Reach, RiverGraph, river_graph
+from yunmeng.converged.water.warning import read_table, response, situation
+from yunmeng.kernel.base import BadInput, Conflict, instant_us, make_urn, now_us
+from yunmeng.kernel.compute import Event, event_entity
+from yunmeng.kernel.link import obs_subject
+from yunmeng.kernel.model import (
+    VOCABULARY_CONTEXT,
+    Context,
+    Create,
+    Reading,
+    Series,
+    Upsert,
+    encode_batch,
+    expand_entity,
+    make_batch_of,
+)
+from yunmeng.kernel.serve import Call, Route, as_object, json_reply, read_json, text_member, write, write_one
+
+_REGISTER = ",".join(
+    (
+        "Basin",
+        "River",
+        "Reservoir",
+        "HydrologicalStation",
+        "FloodControlPoint",
+        "Spillway",
+        "PumpStation",
+        "Dike",
+        "ProtectedObject",
+        "WaterIntake",
+        "WaterPermit",
+        "EcologicalSection",
+        "DamPoint",
+    )
+)
+_FORMATS = {
+    "text/csv": "csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/geo+json": "geojson",
+    "application/gml+xml": "waterml",
+    "application/xml": "waterml",
+    "text/xml": "waterml",
+}
+_MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": next(m for m, f in _FORMATS.items() if f == "xlsx"),
+    "geojson": "application/geo+json",
+    "waterml": "application/gml+xml",
+}
+_DAY_US = 86_400_000_000
+
+
+async def import_register(call: Call) -> Response:
+    """Takes the register in: CSV (with ``type``), Excel or GeoJSON; whole or not at all."""
+    library, format_ = call.services.types, _format(call)
+    data = await call.request.body()
+    type_ = call.request.query_params.get("type", "")
+    if format_ == "xlsx":
+        rows = read_excel(data, library)
+    elif format_ == "geojson":
+        rows = read_features(data, library, type_)
+    else:
+        rows = read_csv(data.decode("utf-8-sig"), type_, library)
+    bodies = to_bodies(rows, library)
+    known = await _reader(call).entities(_REGISTER)
+    check_register(bodies, [str(each["id"]) for each in known])
+    context = _context(call)
+    outcomes = await write(call, [Upsert(expand_entity(body, context), "update") for body in bodies])
+    refused = [outcome for outcome in outcomes if outcome.done == "refused"]
+    if refused:
+        faults = "; ".join(f"{outcome.id}: {outcome.error}" for outcome in refused[:10])
+        raise Conflict("water.rows", count=len(refused), faults=faults)
+    made = sum(outcome.done == "created" for outcome in outcomes)
+    return json_reply({"created": made, "updated": len(outcomes) - made}, 201)
+
+
+async def export_register(call: Call) -> Response:
+    """Hands the register out: ``type`` (all when empty), ``format`` csv, xlsx or geojson, ``division``."""
+    asked = call.request.query_params
+    divisions = [asked["division"]] if asked.get("division") else []
+    entities = await _reader(call).entities(asked.get("type") or _REGISTER, divisions=divisions)
+    format_ = asked.get("format", "csv")
+    rows = to_rows(entities)
+    if format_ == "geojson":
+        return Response(write_features(entities), media_type=_MEDIA[format_])
+    if format_ == "xlsx":
+        return Response(write_excel(rows or {"Reservoir": []}), media_type=_MEDIA[format_])
+    if format_ != "csv" or len(rows) > 1:
+        raise BadInput("water.format", format=format_, known="csv (one type), xlsx, geojson")
+    table = rows[next(iter(rows))] if rows else []
+    return Response(write_csv(table), media_type=_MEDIA["csv"])
+
+
+async def neighbours(call: Call) -> Response:
+    """Says who is upstream and downstream of a node of the rivers, with the travel time in hours."""
+    graph = await _graph(call)
+    id = call.request.path_params["id"]
+    below = [{"id": each, "hours": graph.way(id, each)[1]} for each in graph.downstream(id)]
+    above = [{"id": each, "hours": graph.way(each, id)[1]} for each in graph.upstream(id)]
+    return json_reply({"id": id, "upstream": above, "downstream": below})
+
+
+async def import_series(call: Call) -> Response:
+    """Takes series in as WaterML 2.0; the ``featureOfInterest`` is the id of the station or reservoir."""
+    series = read_waterml(await call.request.body())
+    reader, library = _reader(call), call.services.types
+    readings: list[Reading] = []
+    for one in series:
+        station = await reader.entity(one.station)
+        row = library.attribute(one.attribute) or library.attribute(one.attribute.rpartition("/")[2])
+        if row is None:
+            raise BadInput("water.attribute", attribute=one.attribute)
+        key = Series(
+            one.station,
+            row.uri,
+            library.type(str(station["type"])).uri,
+            str(station.get("division", "")),
+            one.unit or row.unit,
+        )
+        readings += [
+            Reading((key,), at, (None if np.isnan(value) else value,))
+            for at, value in zip(one.times.tolist(), one.values.tolist(), strict=True)
+        ]
+    for start in range(0, len(readings), 10_000):
+        batch = make_batch_of(
+            readings[start : start + 10_000], gateway="waterml", received_at=now_us(), tenant=call.tenant
+        )
+        await call.services.bus.publish(
+            obs_subject(call.tenant, "waterml"), encode_batch(batch), call.principal
+        )
+    return json_reply({"series": len(series), "observations": len(readings)}, 202)
+
+
+async def export_series(call: Call) -> Response:
+    """Hands a series out as WaterML 2.0: ``attribute``, ``start``, ``end`` (the last day when left out)."""
+    asked, id = call.request.query_params, call.request.path_params["id"]
+    end = instant_us(asked["end"]) if asked.get("end") else now_us()
+    start = instant_us(asked["start"]) if asked.get("start") else end - _DAY_US
+    reader = _reader(call)
+    await reader.entity(id)
+    attribute = asked.get("attribute", "waterLevel")
+    found = await reader.series([id], attribute, start, end)
+    row = call.services.types.attribute(attribute)
+    unit, uri = (row.unit, row.uri) if row is not None else ("", attribute)
+    series = [TimeSeries(id, uri, unit, each.times, each.values) for each in found.values()]
+    return Response(write_waterml(series), media_type=_MEDIA["waterml"])
+
+
+async def show_response(call: Call) -> Response:
+    """Says which emergency response the state asks for by the table of levels, with the reasons."""
+    return json_reply(await _due(call))
+
+
+async def begin_response(call: Call) -> Response:
+    """Begins the response that is due: an event with its level and reasons; raises an open one's level."""
+    due = await _due(call)
+    if due["level"] is None:
+        return json_reply(due)
+    reader, division = _reader(call), call.services.settings.node.division
+    rule = "water.response"
+    open_ = await reader.entities("Event", f'rule=="{rule}";stage=="received","assigned","handled"')
+    event = Event(
+        id=str(open_[0]["id"]) if open_ else make_urn("Event", rule, uuid4().hex),
+        headline={
+            "zh-CN": f"防汛{due['level']}级应急响应",
+            "en": f"Flood-control emergency response {due['level']}",
+        },
+        grade=due["level"],
+        division=division,
+        opened_at=now_us(),
+        rule=rule,
+        place=division,
+    )
+    body = {**event_entity(event), "reasons": {"json": due["reasons"]}}
+    if open_:
+        body = {name: body[name] for name in ("id", "type", "responseLevel", "reasons")}
+    await write_one(call, Upsert(expand_entity(body, _context(call)), "update"))
+    return json_reply({**due, "event": event.id}, 201)
+
+
+async def step_plan(call: Call) -> Response:
+    """Leads a plan on: ``{"state": "approved"}``, then ``issued`` (each order becomes a task), ``ended``."""
+    id = call.request.path_params["id"]
+    plan = await _reader(call).entity(id, "DispatchPlan")
+    state = text_member(as_object(await read_json(call.request), "body"), "state")
+    bodies = plans.step(plan, state, now_us(), call.principal.id)
+    context = _context(call)
+    first, *tasks = [expand_entity(body, context) for body in bodies]
+    await write_one(call, Upsert(first, "update"))
+    if tasks:
+        await write(call, [Create(task) for task in tasks])
+    return json_reply({"id": id, "state": state, "tasks": len(tasks)})
+
+
+async def _due(call: Call) -> dict[str, Any]:
+    reader = _reader(call)
+    own = call.services.settings.node.data / "response.toml"
+    table = read_table(own) if own.exists() else read_table()
+    state = situation(await reader.entities("Reservoir,HydrologicalStation"))
+    found = response(state, table)
+    return {
+        "level": found.grade,
+        "reasons": found.reasons(call.language),
+        "judged": state.judged,
+        "unknown": state.unknown,
+    }
+
+
+async def _graph(call: Call) -> RiverGraph:
+    entities = await _reader(call).entities(_REGISTER)
+    ids = {str(each["id"]) for each in entities}
+    reaches = [
+        Reach(str(each["id"]), str(each["flowsInto"]), hours=float(each.get("travelTime", 0.0)))
+        for each in entities
+        if each.get("flowsInto") in ids
+    ]
+    return river_graph(sorted(ids), reaches)
+
+
+def _reader(call: Call) -> Reader:
+    return Reader(call.services.state, call.services.history, call.reach, call.services.types)
+
+
+def _context(call: Call) -> Context:
+    return Context((call.services.types.context()["@context"],), (VOCABULARY_CONTEXT,))
+
+
+def _format(call: Call) -> str:
+    media = (call.request.headers.get("content-type") or "text/csv").partition(";")[0].strip().lower()
+    if media not in _FORMATS or _FORMATS[media] == "waterml":
+        raise BadInput("water.format", format=media, known=", ".join(_FORMATS))
+    return _FORMATS[media]
+
+
+ROUTES = (
+    Route("POST", "/api/water/register", "entity.write", import_register, "Take the register in"),
+    Route("GET", "/api/water/register", "entity.read", export_register, "Hand the register out"),
+    Route("GET", "/api/water/rivers/{id}", "entity.read", neighbours, "Who is upstream and downstream"),
+    Route("POST", "/api/water/series", "temporal.write", import_series, "Take in series as WaterML 2.0"),
+    Route("GET", "/api/water/series/{id}", "temporal.read", export_series, "A series as WaterML 2.0"),
+    Route("GET", "/api/water/response", "event.read", show_response, "Which response is due, and why"),
+    Route("POST", "/api/water/response", "event.write", begin_response, "Begin the response that is due"),
+    Route("POST", "/api/water/plans/{id}/steps", "event.write", step_plan, "Approve, issue, end a plan"),
+)

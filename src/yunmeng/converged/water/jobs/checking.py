@@ -1,0 +1,76 @@
+"""Quality control of the whole network: what stations said lately, what of it is doubted, who is silent."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from yunmeng.converged.water.exchange import write_csv
+from yunmeng.converged.water.measuring import Flag, Limits, check_series
+from yunmeng.converged.water.measuring.control import RAIN
+from yunmeng.converged.water.reading import Reader
+from yunmeng.kernel.base import format_us, now_us
+from yunmeng.kernel.compute import JobContext
+
+_HOUR_US = 3_600_000_000
+_LATE_H = 2.0
+_CHECKED: Mapping[str, Limits] = {
+    "rainfall1h": RAIN,
+    "rainfall5min": Limits(low=0.0, high=40.0, flat_h=2.0, resting=0.0),
+    "waterLevel": Limits(low=-10.0, high=3000.0, rate=5.0),
+    "inflow": Limits(low=0.0, high=120_000.0),
+    "discharge": Limits(low=0.0, high=120_000.0),
+}
+_COLUMNS = ("id", "name", "division", "attribute", "values", "missing", "doubted", "reasons", "last", "late")
+
+
+async def check_network(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """The job: checks the last hours of every station and reservoir and writes what is doubted as CSV."""
+    hours = float(inputs.get("hours") or 24)
+    now = now_us()
+    reader = Reader(context.state, context.history, context.reach, context.types)
+    divisions = [inputs["division"]] if inputs.get("division") else []
+    known = {
+        each["id"]: each
+        for each in await reader.entities("HydrologicalStation,Reservoir", divisions=divisions)
+    }
+    rows: list[dict[str, Any]] = []
+    for number, (attribute, limits) in enumerate(_CHECKED.items()):
+        context.progress(number / len(_CHECKED), attribute)
+        found = await reader.series(list(known), attribute, now - int(hours * _HOUR_US), now + _HOUR_US)
+        for id, series in found.items():
+            flags = check_series(series.times, series.values, limits)
+            rows.append(_row(known[id], attribute, series.times, flags, now))
+    doubted = [row for row in rows if row["doubted"] or row["missing"]]
+    late = [row for row in rows if row["late"]]
+    silent = sorted(set(known) - {row["id"] for row in rows})
+    await context.file("doubted.csv", write_csv(doubted, _COLUMNS).encode(), "text/csv; charset=utf-8")
+    await context.file(
+        "silent.csv", write_csv([{"id": id} for id in silent], ("id",)).encode(), "text/csv; charset=utf-8"
+    )
+    return {"series": len(rows), "doubted": len(doubted), "late": len(late), "silent": len(silent)}
+
+
+def _row(
+    entity: Mapping[str, Any],
+    attribute: str,
+    times: "np.ndarray[Any, np.dtype[np.int64]]",
+    flags: "np.ndarray[Any, np.dtype[np.uint8]]",
+    now: int,
+) -> dict[str, Any]:
+    missing = (flags & np.uint8(Flag.MISSING)) > 0
+    doubted = (flags > 0) & ~missing
+    reasons = Flag(int(np.bitwise_or.reduce(flags[doubted]))) if doubted.any() else Flag.GOOD
+    last = int(times.max())
+    return {
+        "id": entity["id"],
+        "name": entity.get("name", ""),
+        "division": entity.get("division", ""),
+        "attribute": attribute,
+        "values": len(flags),
+        "missing": int(missing.sum()),
+        "doubted": int(doubted.sum()),
+        "reasons": "+".join(str(flag.name) for flag in reasons),
+        "last": format_us(last),
+        "late": now - last > _LATE_H * _HOUR_US,
+    }

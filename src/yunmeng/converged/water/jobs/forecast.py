@@ -1,0 +1,216 @@
+"""The flood forecast of every reservoir that has a model: inflow, levels, the chance to pass the limit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from yunmeng.converged.water.flood import (
+    LEVELS,
+    Hydrology,
+    InflowForecast,
+    LevelOutlook,
+    forecast_inflow,
+    inflow_quantiles,
+    level_outlook,
+    read_hydrology,
+)
+from yunmeng.converged.water.jobs.hours import HOUR_US, hourly_mean, hourly_rain
+from yunmeng.converged.water.measuring.control import Floats
+from yunmeng.converged.water.reading import Reader, json_of
+from yunmeng.converged.water.register import ReservoirCurve, Season, flood_limits, reservoir_curve
+from yunmeng.kernel.base import BadInput, YunmengError, format_us, from_us, instant_us, make_urn, now_us
+from yunmeng.kernel.compute import JobContext
+
+_SHOWN_REFUSALS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for: ``rain`` is the expected rain of the coming hours, mm an hour."""
+
+    at: int
+    rain: Floats
+    members: int
+    warm_h: int
+
+
+async def forecast(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """The job: forecasts the reservoirs of a division (or one) and stores a FloodForecast each."""
+    asked = read_asked(inputs)
+    reader = Reader(context.state, context.history, context.reach, context.types)
+    reservoirs = await _chosen(reader, inputs)
+    stations = await _stations(reader)
+    made, refused = 0, dict[str, str]()
+    for number, reservoir in enumerate(reservoirs):
+        context.progress(number / max(len(reservoirs), 1), str(reservoir.get("name", reservoir["id"])))
+        try:
+            body = await _forecast_one(reader, reservoir, stations.get(reservoir["id"], []), asked)
+        except YunmengError as error:
+            refused[reservoir["id"]] = str(error)
+            continue
+        context.entities([{**body, "runOf": context.run_id}])
+        made += 1
+    if not made and refused:
+        raise BadInput("water.no-forecast", count=len(refused), first=next(iter(refused.values())))
+    return {"forecasts": made, "refused": dict(list(refused.items())[:_SHOWN_REFUSALS])}
+
+
+def read_asked(inputs: Mapping[str, str]) -> Asked:
+    """Reads the job's form. Raises ``BadInput("water.rain")`` for rain that cannot be read."""
+    at = instant_us(inputs["at"]) if inputs.get("at") else now_us()
+    hours = int(float(inputs.get("hours") or 72))
+    rain = read_rain(inputs.get("rain", ""), hours)
+    return Asked(
+        at // HOUR_US * HOUR_US,
+        rain,
+        int(float(inputs.get("members") or 50)),
+        int(float(inputs.get("warm_days") or 30)) * 24,
+    )
+
+
+def read_rain(text: str, hours: int) -> Floats:
+    """Returns mm an hour, (hours,): ``"120/24"`` is 120 mm over 24 hours, ``"5, 12"`` two hours, then dry.
+
+    Raises:
+        BadInput: ``water.rain``; an empty text too: a forecast without rain input is no forecast.
+    """
+    line = np.zeros(max(hours, 1))
+    try:
+        if "/" in text:
+            total, over = (float(part) for part in text.split("/"))
+            line[: int(over)] = total / over
+        else:
+            values = [float(part) for part in text.replace("，", ",").split(",")]
+            line[: len(values)] = values[: len(line)]
+    except (ValueError, ZeroDivisionError) as cause:
+        raise BadInput("water.rain", text=text) from cause
+    if not (np.isfinite(line).all() and (line >= 0).all()):
+        raise BadInput("water.rain", text=text)
+    return line
+
+
+def limit_of(reservoir: Mapping[str, Any], at: int) -> float | None:
+    """Returns the flood limit (m) that holds at a time: by season where the reservoir has seasons."""
+    seasons = json_of(reservoir, "floodLimits")
+    if seasons:
+        rows = [Season(**row) for row in seasons.get("seasons", [])]
+        table = flood_limits(
+            rows, outside=seasons.get("outside"), transition_days=seasons.get("transitionDays", 0)
+        )
+        return float(table.at([from_us(at)])[0])
+    limit = reservoir.get("floodLimitLevel")
+    return float(limit) if isinstance(limit, int | float) else None
+
+
+def curve_of(reservoir: Mapping[str, Any]) -> ReservoirCurve:
+    """Returns a reservoir's curve. Raises ``BadInput("water.lacks")`` without one."""
+    points = json_of(reservoir, "curves")
+    if not points:
+        raise BadInput("water.lacks", id=reservoir["id"], name="curves")
+    return reservoir_curve(
+        points.get("level", []),
+        points.get("storage", []),
+        points.get("area"),
+        points.get("discharge"),
+        points.get("spill"),
+        name=str(reservoir.get("name", reservoir["id"])),
+    )
+
+
+async def _chosen(reader: Reader, inputs: Mapping[str, str]) -> list[dict[str, Any]]:
+    if inputs.get("reservoir"):
+        return [await reader.entity(inputs["reservoir"], "Reservoir")]
+    divisions = [inputs["division"]] if inputs.get("division") else []
+    found = await reader.entities("Reservoir", "hydrologicalModel", divisions)
+    if not found:
+        raise BadInput("water.lacks", id=inputs.get("division") or "-", name="hydrologicalModel")
+    return found
+
+
+async def _stations(reader: Reader) -> dict[str, list[str]]:
+    """Returns the stations that flow into each reservoir."""
+    found: dict[str, list[str]] = {}
+    for station in await reader.entities("HydrologicalStation", "flowsInto"):
+        found.setdefault(str(station["flowsInto"]), []).append(station["id"])
+    return found
+
+
+async def _forecast_one(
+    reader: Reader, reservoir: Mapping[str, Any], stations: list[str], asked: Asked
+) -> dict[str, Any]:
+    hydrology = read_hydrology(reservoir.get("hydrologicalModel"))
+    area, level = _number(reservoir, "catchmentArea"), _number(reservoir, "waterLevel")
+    start = asked.at - asked.warm_h * HOUR_US
+    weights = hydrology.weights or dict.fromkeys(stations, 1.0)
+    past, filled = await hourly_rain(reader, weights, start, asked.warm_h)
+    seen = await hourly_mean(reader, reservoir["id"], "inflow", start, asked.warm_h)
+    inflow = forecast_inflow(hydrology, area, past, asked.rain, seen, members=asked.members)
+    limit = limit_of(reservoir, asked.at)
+    release = reservoir.get("outflow", float(inflow.members[0, 0]))
+    outlook = level_outlook(
+        curve_of(reservoir),
+        level,
+        inflow.members,
+        release=float(release),
+        limit=limit if limit is not None else np.inf,
+    )
+    return _body(reservoir, hydrology, asked, inflow, outlook, limit, filled)
+
+
+def _body(
+    reservoir: Mapping[str, Any],
+    hydrology: Hydrology,
+    asked: Asked,
+    inflow: InflowForecast,
+    outlook: LevelOutlook,
+    limit: float | None,
+    filled: int,
+) -> dict[str, Any]:
+    table = inflow_quantiles(inflow.members)
+    levels = np.quantile(outlook.levels, LEVELS, axis=0)
+    times = [format_us(asked.at + (step + 1) * HOUR_US) for step in range(table.shape[1])]
+    code = str(reservoir["id"]).rpartition(":")[2]
+    members: dict[str, Any] = {
+        "id": make_urn("FloodForecast", code),
+        "type": "FloodForecast",
+        "name": reservoir.get("name"),
+        "division": reservoir.get("division"),
+        "forecastOf": {"object": reservoir["id"]},
+        "issuedAt": {"value": {"@type": "DateTime", "@value": format_us(asked.at)}},
+        "stepHours": 1,
+        "leadSteps": table.shape[1],
+        "members": asked.members,
+        "quantiles": {
+            "json": {
+                "at": times,
+                "levels": list(LEVELS),
+                "inflow": np.round(table, 2).tolist(),
+                "waterLevel": np.round(levels, 3).tolist(),
+                "rain": asked.rain.tolist(),
+                "filledHours": filled,
+                "corrected": inflow.corrected,
+            }
+        },
+        "peakDischarge": _at(round(float(table[2].max()), 2), "MQS", asked.at),
+        "peakAt": {"value": {"@type": "DateTime", "@value": times[outlook.peak_step]}},
+        "peakLevel": _at(round(outlook.peak, 3), "MTR", asked.at),
+        "floodLimitLevel": None if limit is None else {"value": limit, "unitCode": "MTR"},
+        "exceedance": None if limit is None else _at(round(outlook.over * 100, 1), "P1", asked.at),
+        "forecastModel": hydrology.model,
+        "location": reservoir.get("location"),
+        "synthetic": True if reservoir.get("synthetic") else None,
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _at(value: float, unit: str, at: int) -> dict[str, Any]:
+    return {"value": value, "unitCode": unit, "observedAt": format_us(at)}
+
+
+def _number(reservoir: Mapping[str, Any], name: str) -> float:
+    value = reservoir.get(name)
+    if not isinstance(value, int | float):
+        raise BadInput("water.lacks", id=reservoir["id"], name=name)
+    return float(value)

@@ -1,0 +1,107 @@
+"""What the water package reads of a node, within a reach: entities in simple form, series as arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from yunmeng.converged.water.measuring.control import Floats, Times
+from yunmeng.kernel.base import BadInput, NotFound
+from yunmeng.kernel.model import (
+    VOCABULARY_CONTEXT,
+    Context,
+    Document,
+    Quality,
+    TypeLibrary,
+    compact_entity,
+    is_object,
+    parse_q,
+    parse_types,
+)
+from yunmeng.kernel.store import EntityQuery, History, StateReader, TemporalQuery
+from yunmeng.kernel.trust import Reach
+
+_PAGE = 1000
+_MOST_POINTS = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Values of one attribute of one entity: times µs UTC, rising; NaN where missing or not numeric."""
+
+    times: Times
+    values: Floats
+
+
+class Reader:
+    """Reads within one reach."""
+
+    def __init__(self, state: StateReader, history: History, reach: Reach, library: TypeLibrary) -> None:
+        self._state, self._history, self._reach = state, history, reach
+        self._library = library
+        self._context = Context((library.context()["@context"],), (VOCABULARY_CONTEXT,))
+
+    async def entity(self, id: str, type_: str = "") -> dict[str, Any]:
+        """Returns one entity. Raises ``NotFound("water.absent")``, also for one of another type."""
+        body = await self._state.get(self._reach, id)
+        plain = self._plain(body) if body is not None else {}
+        if not plain or (type_ and plain.get("type") != type_):
+            raise NotFound("water.absent", id=id)
+        return plain
+
+    async def entities(
+        self, types: str, q: str = "", divisions: Sequence[str] = (), most: int = 100_000
+    ) -> list[dict[str, Any]]:
+        """Returns every entity of a type selection (``Reservoir,River``) that fulfils ``q``, by id."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while len(found) < most:
+            query = EntityQuery(
+                self._reach,
+                types=parse_types(types, self._context),
+                conditions=parse_q(q, self._context) if q else None,
+                divisions=tuple(divisions),
+                limit=_PAGE,
+                after=after,
+            )
+            page = [self._plain(body) for body in (await self._state.query(query)).documents]
+            found += page
+            if len(page) < _PAGE:
+                break
+            after = page[-1]["id"]
+        return found
+
+    async def series(self, ids: Sequence[str], attribute: str, start: int, end: int) -> Mapping[str, Series]:
+        """Returns what was observed in ``start <= time < end`` (µs UTC) by entity; who has none is left out.
+
+        Values that are marked missing or bad are NaN. Raises ``BadInput("water.attribute")`` for an attribute
+        that no type has.
+        """
+        row = self._library.attribute(attribute)
+        if row is None:
+            raise BadInput("water.attribute", attribute=attribute)
+        rows: dict[str, tuple[list[int], list[float]]] = {}
+        if ids:
+            query = TemporalQuery(
+                self._reach, tuple(ids), (row.uri,), "between", start, end, limit=_MOST_POINTS
+            )
+            for point in await self._history.points(query):
+                good = isinstance(point.value, float | int) and point.quality not in (
+                    Quality.BAD,
+                    Quality.MISSING,
+                )
+                times, values = rows.setdefault(point.entity, ([], []))
+                times.append(point.at)
+                values.append(float(point.value) if good and point.value is not None else float("nan"))
+        return {id: Series(np.array(t, np.int64), np.array(v, np.float64)) for id, (t, v) in rows.items()}
+
+    def _plain(self, body: bytes) -> dict[str, Any]:
+        return compact_entity(msgspec.json.decode(body, type=Document), self._context, "simplified")
+
+
+def json_of(entity: Mapping[str, Any], name: str) -> Any:
+    """Returns the JSON of a JsonProperty in simplified form, None without one."""
+    value = entity.get(name)
+    return value.get("json", value) if is_object(value) else value

@@ -16,6 +16,7 @@ from tests.field import station as make_station
 from tests.gateways.ocpp.stations import AT, VERSIONS
 from tests.nodes import refused
 
+from yunmeng.gateways.ocpp.central import Central
 from yunmeng.gateways.ocpp.codec import OcppCodec
 from yunmeng.gateways.ocpp.commands import COMMANDS, build
 from yunmeng.gateways.ocpp.messages import Call, CallError, CallResult, CallResultError, Message, SendCall
@@ -23,6 +24,7 @@ from yunmeng.gateways.ocpp.metering import samples
 from yunmeng.gateways.ocpp.schemas import REQUEST, actions, violation
 from yunmeng.gateways.ocpp.session import OcppSession
 from yunmeng.gateways.ocpp.simulator import SimulatedStation
+from yunmeng.gateways.ocpp.tokens import Tokens
 from yunmeng.kernel.base import instant_us
 from yunmeng.kernel.sense import Effect, Greeting, Identify, Observe, Refuse, Send
 
@@ -67,6 +69,21 @@ def answered(effects: Iterable[Effect]) -> list[Any]:
         if hasattr(each, "reply") or isinstance(each, Send)
     ]
     return json.loads(reply)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**40), st.integers(0, 30 * 86_400))
+def test_the_number_of_a_transaction_tells_its_connector_for_a_month(
+    connector: int, began_s: int, lasts_s: int
+) -> None:
+    began, ended = began_s * 1_000_000, (began_s + lasts_s) * 1_000_000
+    number = Central(Tokens()).number("CP-7", connector, began, "who")
+    assert 0 < number < 2**31
+    other = Central(Tokens())
+    assert other.number("CP-7", connector, began, "who") == number
+    assert other.number("CP-7", connector, began, "another") != number
+    assert other.running16("CP-7", number, ended).evse == (connector if connector <= 7 else 0)
+    assert not other.running16("CP-7", number, ended + 60 * 86_400_000_000).evse
+    assert not other.running16("CP-7", -1, ended).evse
 
 
 @given(messages)

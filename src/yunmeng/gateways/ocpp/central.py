@@ -13,7 +13,8 @@ Value = TypeVar("Value")
 
 _MOST = 200_000
 _EPOCH_S = 1_577_836_800  # 2020-01-01
-_PLACES = 7
+_PLACES, _SECONDS = 7, 0x0FFF_FFFF
+_LONGEST_S = 31 * 86_400
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -45,7 +46,7 @@ class Central:
         It holds the second and the connector, so that it is the same after a restart of the node as well.
         ``who`` tells transactions apart that began in the same second, as those of a stopped clock do.
         """
-        second = (began_us // 1_000_000 - _EPOCH_S) & 0x0FFF_FFFF
+        second = (began_us // 1_000_000 - _EPOCH_S) & _SECONDS
         number = second << 3 | (connector if 1 <= connector <= _PLACES else 0)
         while not number or self._given.get((station, number), who) != who:
             number = (number + 8) & 0x7FFF_FFFF
@@ -62,10 +63,16 @@ class Central:
         """Returns what is known of a transaction."""
         return self._running.get((station, transaction), Running())
 
-    def running16(self, station: str, number: int) -> Running:
-        """Returns what is known of a transaction of 1.6, if need be from its number."""
+    def running16(self, station: str, number: int, at: int) -> Running:
+        """Returns what is known of a transaction of 1.6, if need be from its number.
+
+        A number that says that it began a month before ``at``, or after it, is not of ours.
+        """
         known = self.running(station, str(number))
-        return known if known.evse else Running(number & _PLACES, known.meter)
+        age = (at // 1_000_000 - _EPOCH_S - (number >> 3)) & _SECONDS
+        if known.evse or number < 0 or age > _LONGEST_S:
+            return known
+        return Running(number & _PLACES, known.meter)
 
 
 def _remember(memory: dict[Key, Value], key: Key, value: Value) -> None:

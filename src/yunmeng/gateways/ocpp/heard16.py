@@ -64,7 +64,7 @@ def _stopped(charger: Charger, payload: Payload, at: int) -> Outcome:
     """StopTransaction: never refused for who stopped it (4.10)."""
     when = moment(payload["timestamp"], charger.zone)
     number, meter = int(payload["transactionId"]), float(payload["meterStop"])
-    running = charger.central.running16(charger.name, number)
+    running = charger.central.running16(charger.name, number, when)
     mapper, _ = charger.place(running.evse, str(number))
     found = samples(payload.get("transactionData", ()), mapper, charger.zone)
     last = {ENERGY: meter, "context": "Transaction.End", "transaction": ""}

@@ -44,7 +44,7 @@ def _authorize(charger: Charger, payload: Payload, at: int) -> Outcome:
 
 
 def _transaction(charger: Charger, payload: Payload, at: int) -> Outcome:
-    """TransactionEvent: kept once by its transaction and sequence number, however late it comes (E)."""
+    """TransactionEvent: kept once by its transaction, sequence number and time, however late (E)."""
     when, info = moment(payload["timestamp"], charger.zone), payload["transactionInfo"]
     id, meters = str(info["transactionId"]), payload.get("meterValue", ())
     begin = energy_at(meters, "Transaction.Begin")
@@ -67,7 +67,9 @@ def _transaction(charger: Charger, payload: Payload, at: int) -> Outcome:
     token = payload.get("idToken")
     answer: Payload = {} if token is None else {"idTokenInfo": _info(charger, token, at)}
     entities = (*charger.evse(evse), *_session(charger, payload, id, evse, when))
-    return Outcome(answer, readings, entities, ("TransactionEvent", charger.name, id, payload["seqNo"]))
+    # the time as well: stations that begin to count anew with each start lose nothing
+    key = ("TransactionEvent", charger.name, id, payload["seqNo"], when)
+    return Outcome(answer, readings, entities, key)
 
 
 def _session(charger: Charger, payload: Payload, id: str, evse: int, when: int) -> Iterable[Entity]:

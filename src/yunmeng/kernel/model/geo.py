@@ -1,9 +1,9 @@
 """Geoqueries, parsed and matched (ETSI GS CIM 009 §4.10)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import asin, cos, hypot, radians, sin, sqrt
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -88,11 +88,16 @@ class GeoMatcher:
     def __init__(self, condition: GeoCondition) -> None:
         self._condition = condition
         self._reference = to_shape(condition.geometry)
+        at = self._reference
+        self._point = (at.x, at.y) if isinstance(at, shapely.Point) and not at.is_empty else None
         shapely.prepare(self._reference)
         self.bounds = self._bounds()
 
     def matches(self, geometry: Mapping[str, object]) -> bool:
         """Says whether a GeoJSON geometry stands in the relation asked for."""
+        if geometry.get("type") == "Point" and self._condition.relation == "near":
+            east, north = cast("Sequence[float]", geometry["coordinates"])[:2]
+            return self._near_point(east, north)
         shape, reference = to_shape(geometry), self._reference
         match self._condition.relation:
             case "near":
@@ -110,9 +115,31 @@ class GeoMatcher:
             case "overlaps":
                 return reference.overlaps(shape)
 
+    def may_match(self, box: tuple[float, float, float, float]) -> bool:
+        """Says whether a geometry within this box (west, south, east, north) may stand in the relation.
+
+        What it says of a point is exact where nearness is asked.
+        """
+        west, south, east, north = box
+        if west != east or south != north:
+            return True
+        relation = self._condition.relation
+        if relation == "near":
+            return self._near_point(west, south)
+        if relation in ("within", "intersects"):
+            return bool(shapely.intersects_xy(self._reference, west, south))
+        return True
+
+    def _near_point(self, east: float, north: float) -> bool:
+        if self._point is None:
+            return self._near(shapely.Point(east, north))
+        return self._is_near(_points_m(*self._point, east, north))
+
     def _near(self, shape: BaseGeometry) -> bool:
+        return self._is_near(distance_m(self._reference, shape))
+
+    def _is_near(self, metres: float) -> bool:
         low, high = self._condition.min_distance, self._condition.max_distance
-        metres = distance_m(self._reference, shape)
         return (low is None or metres >= low) and (high is None or metres <= high)
 
     def _bounds(self) -> tuple[float, float, float, float] | None:

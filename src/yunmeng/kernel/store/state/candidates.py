@@ -15,10 +15,11 @@ class Judge:
     """Decides about the candidates of one query.
 
     ``attributes`` are the URIs it looks at: where none of them is telemetry, last values need no merging.
+    Where the condition is ``decided`` already, only the place is looked at.
     """
 
-    def __init__(self, plan: Plan, query: EntityQuery) -> None:
-        self._condition = query.conditions if plan.ask else None
+    def __init__(self, plan: Plan, query: EntityQuery, *, decided: bool = False) -> None:
+        self._condition = query.conditions if plan.ask and not decided else None
         self._geo = plan.geo
         self._property = query.geo.property if query.geo is not None else ""
         names = {self._property} if self._geo else set[str]()

@@ -73,7 +73,8 @@ class Plan:
     """A query for one snapshot of the dictionaries.
 
     ``rows`` are selects of entity rows that the index can answer, ``rest`` the terms that only narrow;
-    ``where`` are conditions on single columns. ``ask`` tells that candidates must be put to the matcher.
+    ``where`` are conditions on single columns. ``ask`` tells that candidates must be put to the matcher;
+    ``term`` is what the index can say of the condition, all of it where ``exact_term``.
     """
 
     shapes: frozenset[int]
@@ -86,6 +87,8 @@ class Plan:
     choices: tuple[Choice, ...] = ()
     ask: bool = False
     geo: GeoMatcher | None = None
+    term: Term | None = None
+    exact_term: bool = False
     wished: set[int] = field(default_factory=set[int])
 
     @property
@@ -214,6 +217,7 @@ def _add_conditions(plan: Plan, query: EntityQuery, book: Book, dialect: Dialect
         return
     compiled = compile_condition(query.conditions, book, plan.shapes)
     plan.ask, plan.wished = not compiled.exact, compiled.wished
+    plan.term, plan.exact_term = compiled.term, compiled.exact
     for part in _flat(compiled.term):
         if isinstance(part, InShapes):
             plan.shapes &= part.shapes

@@ -6,14 +6,16 @@ term picks the driver, and when none is selective the entities are walked by id 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from yunmeng.kernel.model import Order
 from yunmeng.kernel.store.state.candidates import Judge
 from yunmeng.kernel.store.state.ordering import Ordering
 from yunmeng.kernel.store.state.plan import Plan, Sql, every, make_plan
 from yunmeng.kernel.store.state.port import EntityPage, EntityQuery
-from yunmeng.kernel.store.state.sqlite.bodies import unpack_body
-from yunmeng.kernel.store.state.sqlite.session import Session
+from yunmeng.kernel.store.state.sieve import Sieve
+from yunmeng.kernel.store.state.sqlite.connection import whole_numbers
+from yunmeng.kernel.store.state.sqlite.session import Session, unpacked
 from yunmeng.kernel.trust import Reach
 
 SELECTIVE = 4_000
@@ -24,7 +26,10 @@ SCAN_MOST = 500
 
 _ARMS = 40
 _FAR_MORE, _FEW = 4, 64
+_BATCH = 64
 _COLUMNS = "SELECT e.entity, e.id, e.shape FROM"
+_WITH_FACETS = "SELECT e.entity, e.id, e.shape, e.facets FROM"
+_BODIES = "SELECT d.body FROM carray(?) c CROSS JOIN documents d ON d.entity = c.value"
 
 Wish = Callable[[set[int]], None]
 
@@ -85,7 +90,7 @@ class Finder:
     def _walk(self, plan: Plan, query: EntityQuery) -> Walk:
         where = [*plan.where, *self._shape_limit(plan)]
         if query.ids:
-            return self._ordered("entities e INDEXED BY entities_by_id", [*where, *self._rest(plan)])
+            return self._ordered(plan, "entities e INDEXED BY entities_by_id", [*where, *self._rest(plan)])
         if plan.rows and (driven := self._driven(plan, where)) is not None:
             return driven
         if plan.rows or plan.rest:
@@ -93,11 +98,12 @@ class Finder:
             plan.ask = plan.ask or query.conditions is not None
         few = plan.prefixes is not None and self._total(plan.shapes, plan.prefixes) <= SELECTIVE
         if few:
-            return self._ordered("entities e INDEXED BY entities_by_division", where, light=not plan.ask)
+            source = "entities e INDEXED BY entities_by_division"
+            return self._ordered(plan, source, where, light=not plan.ask)
         light = plan.is_exact and not query.count
         if plan.narrow and len(plan.shapes) <= _ARMS:
-            return Walk(_arms(sorted(plan.shapes), plan.where), light)
-        return self._ordered("entities e INDEXED BY entities_by_id", where, light=light)
+            return Walk(_arms(_columns(plan), sorted(plan.shapes), plan.where), light)
+        return self._ordered(plan, "entities e INDEXED BY entities_by_id", where, light=light)
 
     def _driven(self, plan: Plan, where: list[Sql]) -> Walk | None:
         sizes = self._sizes(plan.rows)
@@ -111,7 +117,9 @@ class Finder:
             f"(SELECT DISTINCT entity FROM ({driver.text})) r CROSS JOIN entities e ON e.entity = r.entity"  # noqa: S608 -- own pieces
         )
         limits = [*where, *plan.rest, *(Sql(f"e.entity IN ({r.text})", r.parameters) for r in rest)]
-        return self._ordered(Sql(source, driver.parameters), limits, light=sizes[best] <= SELECTIVE // 4)
+        return self._ordered(
+            plan, Sql(source, driver.parameters), limits, light=sizes[best] <= SELECTIVE // 4
+        )
 
     def _sizes(self, rows: list[Sql]) -> list[int]:
         """Returns how many rows each leaves; what leaves far more than the best is not counted to its end.
@@ -136,10 +144,10 @@ class Finder:
     def _rest(self, plan: Plan) -> list[Sql]:
         return [*plan.rest, *(Sql(f"e.entity IN ({rows.text})", rows.parameters) for rows in plan.rows)]
 
-    def _ordered(self, source: Sql | str, where: list[Sql], *, light: bool = True) -> Walk:
+    def _ordered(self, plan: Plan, source: Sql | str, where: list[Sql], *, light: bool = True) -> Walk:
         source = Sql(source) if isinstance(source, str) else source
         limit = every(where)
-        text = f"{_COLUMNS} {source.text} WHERE {limit.text} ORDER BY e.id"
+        text = f"{_columns(plan)} {source.text} WHERE {limit.text} ORDER BY e.id"
         return Walk(Sql(text, (*source.parameters, *limit.parameters)), light)
 
     def _page(self, query: EntityQuery, walk: Walk) -> list[bytes]:
@@ -150,7 +158,7 @@ class Finder:
             "CROSS JOIN documents d ON d.entity = p.entity ORDER BY p.id"
         )
         rows = self._session.all(text, (*walk.sql.parameters, query.limit, query.offset))
-        return [self._session.merged(entity, shape, unpack_body(body)) for entity, shape, body in rows]
+        return [self._session.merged(entity, shape, unpacked(body)) for entity, shape, body in rows]
 
     def _count(self, plan: Plan, query: EntityQuery) -> int:
         narrowed = query.ids or query.selectors or query.scope is not None or query.divisions
@@ -175,20 +183,40 @@ class Finder:
         return EntityPage(documents, found if to_the_end else count)
 
     def _accepted(self, plan: Plan, query: EntityQuery, walk: Walk) -> Iterator[tuple[int, int, bytes]]:
-        judge = Judge(plan, query)
+        sieve = Sieve(plan)
+        judge = Judge(plan, query, decided=sieve.exact)
         names = self._session.book.names
         asked = {names[uri] for uri in judge.attributes if uri in names}
-        for entity, id, shape in self._session.each(walk.sql):
-            if not plan.admits(id, shape):
+        step = min(_BATCH, query.offset + query.limit or _BATCH)
+        for some in _batches(self._candidates(plan, sieve, walk), step):
+            numbers = whole_numbers([entity for entity, _ in some])
+            rows = self._session.all(_BODIES, (numbers,))
+            for (entity, shape), (stored,) in zip(some, rows, strict=True):
+                body = unpacked(stored)
+                measured = not asked.isdisjoint(self._session.shape(shape).last)
+                if judge.accepts(self._session.merged(entity, shape, body) if measured else body):
+                    yield entity, shape, body
+
+    def _candidates(self, plan: Plan, sieve: Sieve, walk: Walk) -> Iterator[tuple[int, int]]:
+        tested = plan.pattern is not None or bool(plan.choices)
+        for entity, id, shape, facets in self._session.each(walk.sql):
+            if sieve.useful and not sieve.lets(facets, shape):
                 continue
-            body = self._session.body(entity)
-            measured = not asked.isdisjoint(self._session.shape(shape).last)
-            if judge.accepts(self._session.merged(entity, shape, body) if measured else body):
-                yield entity, shape, body
+            if not tested or plan.admits(id, shape):
+                yield entity, shape
 
 
-def _arms(shapes: list[int], where: list[Sql]) -> Sql:
+def _batches(candidates: Iterator[tuple[int, int]], step: int) -> Iterator[list[tuple[int, int]]]:
+    while some := list(islice(candidates, step)):
+        yield some
+
+
+def _columns(plan: Plan) -> str:
+    return _COLUMNS if plan.is_exact else _WITH_FACETS
+
+
+def _arms(columns: str, shapes: list[int], where: list[Sql]) -> Sql:
     limit = every(where)
-    arm = f"{_COLUMNS} entities e INDEXED BY entities_by_shape WHERE e.shape = ? AND {limit.text}"
+    arm = f"{columns} entities e INDEXED BY entities_by_shape WHERE e.shape = ? AND {limit.text}"
     text = " UNION ALL ".join([arm] * len(shapes)) + (" ORDER BY id" if len(shapes) > 1 else " ORDER BY e.id")
     return Sql(text, tuple(p for shape in shapes for p in (shape, *limit.parameters)))

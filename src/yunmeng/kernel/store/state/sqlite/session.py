@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from yunmeng.kernel.store.state.facets import Box
@@ -15,6 +16,9 @@ from yunmeng.kernel.store.state.sqlite.connection import texts as as_array
 from yunmeng.kernel.store.state.sqlite.schema import explained, open_for_reading
 from yunmeng.kernel.store.state.telemetry import last_key, last_keys
 from yunmeng.kernel.trust import Reach
+
+# pages and maps ask for the same entities again and again; an entity takes about 3 kB here
+unpacked = lru_cache(maxsize=2048)(unpack_body)
 
 _GET = (
     "SELECT e.entity, e.shape, d.body FROM entities e CROSS JOIN documents d ON d.entity = e.entity"
@@ -96,7 +100,7 @@ class Session:
             if not rows:
                 return None
             entity, shape, stored = rows[0]
-            return self.merged(entity, shape, unpack_body(stored))
+            return self.merged(entity, shape, unpacked(stored))
 
     def merged(self, entity: int, shape: int, body: bytes | None = None) -> bytes:
         """Returns an entity's document with its last values."""
@@ -109,7 +113,7 @@ class Session:
 
     def body(self, entity: int) -> bytes:
         """Returns an entity's document as it is stored."""
-        return unpack_body(self.all("SELECT body FROM documents WHERE entity = ?", (entity,))[0][0])
+        return unpacked(self.all("SELECT body FROM documents WHERE entity = ?", (entity,))[0][0])
 
     def shape(self, number: int) -> Shape:
         """Returns a shape; one that was made since is read first."""

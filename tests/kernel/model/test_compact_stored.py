@@ -59,3 +59,14 @@ DOCUMENTS = [
 def test_it_says_the_same(document: Document) -> None:
     shown = msgspec.json.decode(msgspec.json.encode(compact_stored(msgspec.json.encode(document), CONTEXT)))
     assert shown == compact_entity(document, CONTEXT)
+
+
+def test_what_may_expire_or_stands_apart_is_left_to_others() -> None:
+    speed = "https://example.org/speed"
+    plain = msgspec.json.encode(stored(**{speed: [ORDINARY]}))
+    assert compact_stored(plain, CONTEXT, frozenset((speed,))) is None
+    assert compact_stored(plain, CONTEXT, frozenset((VOCAB + "other",))) is not None
+    odd = msgspec.json.encode(stored(**{speed: [{**ORDINARY, VOCAB + "a": [ORDINARY]}]}))
+    assert compact_stored(odd, CONTEXT, frozenset((speed,))) is None
+    expiring = msgspec.json.encode({**stored(**{speed: [ORDINARY]}), "expiresAt": AT})
+    assert compact_stored(expiring, CONTEXT) is None

@@ -1,11 +1,8 @@
 """Classification (GB/T 43697-2024): closed above a clearance, noted when revealed."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, cast
-
-import msgspec
 
 from yunmeng.kernel.base import Forbidden, now_us
 from yunmeng.kernel.model import And, Compare, Condition, Document, Exists, Linked, Or, TypeLibrary
@@ -25,12 +22,7 @@ class Grades:
 
     def __init__(self, library: TypeLibrary) -> None:
         self.by_attribute: Mapping[str, int] = _graded(library)
-        written = [re.escape(msgspec.json.encode(uri)) for uri in self.by_attribute]
-        self._written = re.compile(b"|".join(written) or b"(?!)")
-
-    def touch(self, body: bytes) -> bool:
-        """Tells whether a stored document may hold a graded attribute; it is not parsed for that."""
-        return self._written.search(body) is not None
+        self.attributes = frozenset(self.by_attribute)
 
     def above(self, clearance: int) -> frozenset[str]:
         """Returns the attributes that stay closed."""
@@ -55,10 +47,9 @@ def closed(call: Call) -> frozenset[str]:
     return _grades(call).above(call.principal.clearance) if _grades(call).by_attribute else frozenset()
 
 
-def any_graded(call: Call, bodies: Sequence[bytes]) -> bool:
-    """Tells whether stored documents may hold what is not for everybody."""
-    grades = _grades(call)
-    return any(grades.touch(body) for body in bodies)
+def graded(call: Call) -> frozenset[str]:
+    """Returns the attributes that are not for everybody."""
+    return _grades(call).attributes
 
 
 async def open_documents(call: Call, documents: list[Document]) -> list[Document]:
@@ -75,9 +66,9 @@ async def open_documents(call: Call, documents: list[Document]) -> list[Document
 
 async def note_revealed(call: Call, documents: Sequence[Document], attributes: Collection[str]) -> None:
     """Leaves an audit event when attributes that are about to be shown are graded."""
-    graded = sorted(_grades(call).by_attribute.keys() & attributes)
-    if graded:
-        await _reveal(call, [str(one["id"]) for one in documents], graded)
+    revealed = sorted(graded(call) & frozenset(attributes))
+    if revealed:
+        await _reveal(call, [str(one["id"]) for one in documents], revealed)
 
 
 async def _reveal(call: Call, entities: Sequence[str], attributes: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Headers and parameters of a request, read once: the hot paths ask for several and find few."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -8,7 +9,15 @@ from starlette.types import Scope
 
 HEADERS = "yunmeng.headers"
 
-_NO_PARAMETERS = QueryParams("")
+
+class _NoParameters(QueryParams):
+    """No parameters, found out at once."""
+
+    def get(self, key: str, default: object = None) -> Any:
+        return default
+
+
+_NO_PARAMETERS = _NoParameters("")
 
 
 def read_headers(scope: Scope) -> None:

@@ -34,9 +34,8 @@ class Reply(Response):
             if body:
                 raw.append((b"content-type", media.encode("latin-1")))
         if headers:
-            raw.extend(
-                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-            )
+            for name, value in headers.items():
+                raw.append((name.lower().encode("latin-1"), value.encode("latin-1")))
         self.raw_headers = raw
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -49,11 +49,13 @@ async def retrieve(call: Call) -> Response:
     context = await request_context(call)
     view = read_view(parameters, context, media)
     body = await call.services.state.get(call.reach, id_)
-    if body is None or not is_alive(body):
+    if body is None:
         raise await absent(call, id_)
     await gate(call, id_, context)
     shown = await show(call, (body,), view)
-    if not shown or not shown[0]:
+    if not shown or shown[0] == {}:
+        if not is_alive(body):
+            raise await absent(call, id_)
         raise NotFound("entity.no-attributes", id=id_)
     headers = {**await entity_maps.for_one(call, id_), **applied(call)}
     amended = fall_back(call, shown, view)

@@ -39,6 +39,7 @@ HEADER = "NGSILD-EntityMap"
 ENTITIES_MOST = 10_000
 MAPS_MOST = 100
 
+_HEADER = HEADER.lower().encode()
 _HERE = "@none"
 _CHUNK = 200
 _USUAL_S = 3_600
@@ -92,13 +93,13 @@ _head = msgspec.json.Decoder(_Head).decode
 
 async def presented(call: Call) -> EntityMap | None:
     """Returns the map that the request names and may use, None when there is none any more (§5.5.14)."""
-    location = header(call.request, HEADER.lower().encode())
+    location = header(call.request, _HEADER)
     return await _load(call, unquote(location.rstrip("/").rpartition("/")[2])) if location else None
 
 
 def is_wanted(call: Call, parameters: Parameters) -> bool:
     """Tells whether the answer is to come with a map: one was asked for, or one that has ended was named."""
-    return flag(parameters, "entityMap") or header(call.request, HEADER.lower().encode()) is not None
+    return flag(parameters, "entityMap") or header(call.request, _HEADER) is not None
 
 
 async def make(call: Call, parameters: Parameters, ids: Sequence[str]) -> EntityMap:

@@ -30,8 +30,8 @@ def knowing(handler: RouteHandler) -> RouteHandler:
 
     @wraps(handler)
     async def checked(call: Call) -> Response:
-        unknown = [name for name in parameters_of(call.request) if name not in _KNOWN]
-        if unknown:
+        parameters = parameters_of(call.request)
+        if parameters and (unknown := [name for name in parameters if name not in _KNOWN]):
             raise BadInput("query.unknown", names=sorted(unknown))
         response = await handler(call)
         if call.tenant:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, cast
 
+import msgspec
 from starlette.requests import Request
 
 from yunmeng.kernel.base import BadInput, YunmengError
@@ -203,5 +204,8 @@ def link_header(url: str) -> str:
 def with_context(payload: Any, context: Context) -> Any:
     """Returns the payload with the ``@context`` first, in each of its entities when it is a list."""
     if isinstance(payload, list):
-        return [{"@context": context.member, **item} for item in payload]  # pyright: ignore[reportUnknownVariableType]
+        return [with_context(item, context) for item in payload]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(payload, msgspec.Raw):
+        # an entity has an id at least, so something always follows
+        return msgspec.Raw(b'{"@context":' + encode_json(context.member) + b"," + bytes(payload)[1:])
     return {"@context": context.member, **payload}

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from yunmeng.kernel.base import BadInput, now_us
 from yunmeng.kernel.model import Context, Document, Representation, alive, compact_entity, compact_stored
-from yunmeng.kernel.serve.grades import any_graded, open_documents
+from yunmeng.kernel.serve.grades import graded, open_documents
 from yunmeng.kernel.serve.ngsild.negotiation import Media
 from yunmeng.kernel.serve.ngsild.parameters import Parameters, expanded, flag, names, options, whole
 from yunmeng.kernel.serve.ngsild.projection import Tree, depth, parse_projection
@@ -27,6 +27,9 @@ _KNOWN = frozenset(
 _DEEPEST_JOIN = 10
 _EXPIRES = b'"expiresAt"'
 _LOCATION = "https://uri.etsi.org/ngsi-ld/location"
+
+Shown = dict[str, Any] | msgspec.Raw
+"""An entity as it is shown, or the JSON of it."""
 
 decode_document = msgspec.json.Decoder(Document).decode
 
@@ -52,7 +55,8 @@ class View:
     @property
     def plain(self) -> bool:
         """Whether it shows entities as they are read most: normalized, all attributes, as they are stored."""
-        return self == _plain(self.context)
+        usual = _plain(self.context)
+        return self is usual or self == usual
 
     def of(self, document: Document) -> dict[str, Any]:
         """Returns the document as this view shows it."""
@@ -151,24 +155,27 @@ def living(body: bytes) -> Document | None:
 
 
 def is_alive(body: bytes) -> bool:
-    """Tells whether a stored document has not expired; most never do, and are not parsed for that."""
-    return _EXPIRES not in body or living(body) is not None
+    """Tells whether a stored document has not expired."""
+    return living(body) is not None
 
 
-async def show(call: Call, bodies: Sequence[bytes], view: View) -> list[dict[str, Any]]:
+async def show(call: Call, bodies: Sequence[bytes], view: View) -> list[Shown]:
     """Shows stored documents, without what lies above the principal's clearance.
 
     An entity of which ``attrs`` leaves nothing is left out (§5.7.1.4).
     """
-    if view.plain and not any_graded(call, bodies) and not any(_EXPIRES in body for body in bodies):
-        return [compact_stored(body, view.context) for body in bodies]
+    if view.plain:
+        apart = graded(call)
+        plain = [compact_stored(body, view.context, apart) for body in bodies]
+        if None not in plain:
+            return cast("list[Shown]", plain)
     documents = await open_documents(call, [one for body in bodies if (one := living(body)) is not None])
     if view.attrs:
         documents = [document for document in documents if view.attrs & document.keys()]
     if view.join:
         from yunmeng.kernel.serve.ngsild.joining import joined
 
-        return await joined(partial(_fetch, call), documents, view)
+        return [*await joined(partial(_fetch, call), documents, view)]
     return [view.of(document) for document in documents]
 
 
@@ -178,6 +185,6 @@ async def _fetch(call: Call, ids: Sequence[str]) -> dict[str, Document]:
     return {str(one["id"]): one for one in await open_documents(call, found)}
 
 
-def collection(shown: list[dict[str, Any]], media: Media) -> Any:
+def collection(shown: list[Shown], media: Media) -> Any:
     """Returns the entities as the media type lists them (§4.5.16)."""
     return {"type": "FeatureCollection", "features": shown} if media == GEO_JSON else shown

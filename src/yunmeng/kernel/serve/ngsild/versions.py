@@ -7,7 +7,7 @@ import msgspec
 
 from yunmeng.kernel.model import VALUE_MEMBERS, is_array, is_object
 from yunmeng.kernel.serve.heading import header
-from yunmeng.kernel.serve.ngsild.representation import View
+from yunmeng.kernel.serve.ngsild.representation import Shown, View
 from yunmeng.kernel.serve.replies import encode_json
 from yunmeng.kernel.serve.routes import Call
 
@@ -32,7 +32,10 @@ def prefer_of(call: Call) -> str:
 
 def preferred_version(call: Call) -> Version | None:
     """Returns the version that the reader wishes for, None without a wish."""
-    for wish in prefer_of(call).split(","):
+    text = prefer_of(call)
+    if not text:
+        return None
+    for wish in text.split(","):
         found = _WISH.fullmatch(wish)
         if found is not None:
             return int(found[1]), int(found[2])
@@ -45,15 +48,18 @@ def applied(call: Call) -> dict[str, str]:
     return {} if version is None else {"Preference-Applied": f"ngsi-ld={version[0]}.{version[1]}"}
 
 
-def fall_back(call: Call, shown: list[dict[str, Any]], view: View) -> list[dict[str, Any]] | None:
+def fall_back(call: Call, shown: list[Shown], view: View) -> list[Shown] | None:
     """Returns the entities with what the wished-for version did not know as Properties, None without such."""
     version = preferred_version(call)
-    unknown = frozenset(kind for kind, since in _SINCE.items() if version is not None and since > version)
+    if version is None:
+        return None
+    unknown = frozenset(kind for kind, since in _SINCE.items() if since > version)
     if not unknown or view.representation.endswith("simplified"):
         return None
     # what is shown may be shared with other answers
     copies = msgspec.json.decode(encode_json(shown), type=list[dict[str, Any]])
-    return copies if sum(_amend(value, unknown) for entity in copies for value in entity.values()) else None
+    amended = sum(_amend(value, unknown) for entity in copies for value in entity.values())
+    return [*copies] if amended else None
 
 
 def _amend(value: Any, unknown: frozenset[str]) -> bool:

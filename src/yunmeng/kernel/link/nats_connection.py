@@ -7,9 +7,9 @@ publishes and pulls share one inbox here and their answers go straight to a call
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -55,6 +55,19 @@ class Listening:
             await self._subscription.unsubscribe()
 
 
+async def _unless(refused: "asyncio.Future[None]", connecting: Coroutine[Any, Any, None]) -> None:
+    """Connects, and gives up at the first refusal: the library would try the same token for ever."""
+    task = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.wait([task, refused], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise NatsError("authorization violation")
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 class NatsConnection:
     """A connection to one server or cluster."""
 
@@ -77,16 +90,16 @@ class NatsConnection:
         user = urlsplit(url).username
         client = Client()
         connection = cls(client, url)
-        trouble: set[str] = set()
+        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def note(error: Exception) -> None:
-            if not client.is_connected:
-                trouble.add(str(error).lower())
+            if "authorization" in str(error).lower() and not client.is_connected and not refused.done():
+                refused.set_result(None)
             _log.debug("nats: %s", error)
 
         try:
             async with asyncio.timeout(wait_s):
-                await client.connect(
+                connecting = client.connect(
                     url,
                     token=(token or None) if user is None else None,
                     user=user,
@@ -102,11 +115,12 @@ class NatsConnection:
                     max_outstanding_pings=2,
                     pending_size=8 * 1024**2,
                 )
+                await _unless(refused, connecting)
             await connection._greet()
         except (TimeoutError, OSError, NatsError) as error:
             await client.close()
-            # after the refusal itself the library also notes that the connection is gone
-            if any("authorization" in reason for reason in (*trouble, str(error).lower())):
+            # whatever the library says after the refusal itself
+            if refused.done() or "authorization" in str(error).lower():
                 raise Unauthenticated("bus.bad-token", url=url) from error
             raise Unavailable("bus.down", url=url) from error
         return connection

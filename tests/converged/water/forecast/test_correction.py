@@ -51,6 +51,23 @@ def test_a_corrected_forecast_is_nearer():
     assert np.std(corrected) < 0.5 * np.std(plain)
 
 
+@pytest.mark.parametrize("lead", [1, 2, 5])
+def test_forecasts_of_every_step_are_those_made_one_by_one(lead):
+    simulated = 5 + np.sin(np.arange(60) / 5)
+    observed = simulated + remembered(60)
+    observed[30] = np.nan
+    model = fit(observed, simulated, order=2)
+    ahead = model.ahead(simulated, observed, lead)
+    for step in (lead + 1, 20, 59):
+        seen = slice(step - lead - 1, step - lead + 1)
+        alone = model.correct(simulated[step - lead + 1 : step + 1], observed[seen], simulated[seen])
+        assert ahead[step] == pytest.approx(alone[-1])
+    assert ahead[:lead].tolist() == simulated[:lead].tolist()
+    assert ahead[30 + lead] == simulated[30 + lead]
+    with pytest.raises(BadInput):
+        model.ahead(simulated, observed, 0)
+
+
 def test_the_update_learns_a_memory_that_changed():
     error = remembered(3000)
     model = Autoregression(np.zeros(2), 1.0, 100 * np.eye(2))

@@ -134,8 +134,11 @@ def test_a_hindcast_judges_the_years_held_back(record):
         calibrate_on=(datetime(2002, 1, 1), datetime(2003, 7, 1)),
         verify_on=(datetime(2003, 7, 1), datetime(2004, 12, 1)),
         budget=1200,
+        lead=1,
     )
     assert found.verified.scores["nse"] > 0.97
+    assert found.corrected is not None
+    assert found.corrected.scores["nse"] > 0.97
     assert found.verified.process == "甲"
     assert found.verified.grade.grade == "甲"
     assert found.reference is not None

@@ -51,6 +51,33 @@ class Autoregression:
         past = np.asarray(observed, np.float64) - np.asarray(simulated, np.float64)
         return np.maximum(0.0, ahead + self.errors(past, ahead.shape[-1]))
 
+    def ahead(self, simulated: Numbers, observed: Numbers, lead: int) -> Floats:
+        """Returns what each step would have been forecast as, ``lead`` steps before it.
+
+        The rain up to the step is the one that fell; only the errors were not known yet. Where the errors
+        before are not recorded, the simulation stands.
+
+        Args:
+            simulated: (steps,).
+            observed: (steps,), NaN where missing.
+            lead: steps, 1 and more.
+
+        Raises:
+            BadInput: ``forecast.shape`` when the lengths differ or the lead is not positive.
+        """
+        sim, obs = np.asarray(simulated, np.float64), np.asarray(observed, np.float64)
+        if sim.shape != obs.shape or sim.ndim != 1 or lead < 1:
+            raise BadInput("forecast.shape", name="observed", found=obs.shape, wanted=str(sim.shape))
+        companion = np.eye(self.order, k=-1)
+        companion[0] = self.coefficients
+        weights: Floats = np.linalg.matrix_power(companion, lead)[0]
+        error = np.concatenate((np.full(self.order + lead - 1, np.nan), obs - sim))
+        expected = np.zeros(sim.size)
+        for past, weight in enumerate(weights):
+            last = error.size - lead - past
+            expected += weight * error[last - sim.size : last]
+        return np.maximum(0.0, sim + np.where(np.isfinite(expected), expected, 0.0))
+
     def updated(self, past: Numbers, error: float, forgetting: float = 0.99) -> "Autoregression":
         """Learns from one new error by recursive least squares; an error that is missing changes nothing.
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from yunmeng.converged.water.forecast.calibration import Bounds, calibrate, report
+from yunmeng.converged.water.forecast.correction import fit
 from yunmeng.converged.water.forecast.events import floods
 from yunmeng.converged.water.forecast.grading import (
     FloodGrade,
@@ -43,7 +44,8 @@ class Verified:
 class Hindcast:
     """A model on a record: what it was given, what it reached there, and on the held-back years.
 
-    ``reference`` is the same judgement of the record's own reference simulation, where it has one.
+    ``corrected`` is of the forecasts made ``lead`` steps before with the errors then known; ``reference`` of
+    the record's own reference simulation, where it has one.
     """
 
     record: str
@@ -53,6 +55,7 @@ class Hindcast:
     calibrated: dict[str, float]
     verified_on: Span
     verified: Verified
+    corrected: Verified | None
     reference: Verified | None
 
 
@@ -67,6 +70,7 @@ def hindcast(
     budget: int = 10_000,
     bounds: Bounds | None = None,
     seed: int = 0,
+    lead: int = 0,
 ) -> Hindcast:
     """Calibrates on one span and verifies on another; both begin with a warm-up that counts for nothing.
 
@@ -80,6 +84,8 @@ def hindcast(
         budget: as :func:`calibrate`.
         bounds: as :func:`calibrate`.
         seed: as :func:`calibrate`.
+        lead: steps ahead of the forecasts with corrected errors; 0 for none. The memory of the errors, AR(2),
+            comes from the calibration's years.
 
     Raises:
         BadInput: ``forecast.record.overlap`` when the spans share a step, ``forecast.record.span`` when the
@@ -102,6 +108,11 @@ def hindcast(
     held = record.between(verify_on[0] - warmup, verify_on[1])
     flow = model.run(held.forcing(), found.params).flow[0, 0]
     reference = verify(held, held.reference, steps) if held.reference.size else None
+    corrected = None
+    if lead:
+        before = model.run(known.forcing(), found.params).flow[0, 0]
+        memory = fit(known.observed[steps:], before[steps:])
+        corrected = verify(held, memory.ahead(flow, held.observed, lead), steps)
     return Hindcast(
         record.name,
         model.name,
@@ -110,6 +121,7 @@ def hindcast(
         found.scores,
         verify_on,
         verify(held, flow, steps),
+        corrected,
         reference,
     )
 

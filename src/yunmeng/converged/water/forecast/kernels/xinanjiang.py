@@ -5,7 +5,7 @@ import numpy as np
 from yunmeng.converged.water.forecast.kernels.jit import compiled
 from yunmeng.converged.water.forecast.shapes import Floats
 
-# the free-water store is emptied and filled in layers of at most this many mm (Zhao's own rule of 5 mm)
+# the free-water store takes the runoff of a step in layers of at most this many mm (Zhao's own 5 mm)
 _LAYER = 5.0
 
 
@@ -61,7 +61,7 @@ def separate(
     if s > sm:  # the runoff area shrank: what it cannot hold runs off
         surface = (s - sm) * fr
         s = sm
-    layers = max(1, int(np.ceil(net / _LAYER)))
+    layers = max(1, int(np.ceil(net * fr / _LAYER)))
     both = ki + kg
     rate = 1.0 - (1.0 - both) ** (1.0 / layers) if layers > 1 else both
     kil, kgl = rate * ki / both, rate * kg / both

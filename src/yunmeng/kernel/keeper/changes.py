@@ -1,6 +1,5 @@
 """What a commit changed, as the history receives it: instances of the attributes that were touched."""
 
-from collections.abc import Iterable
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 
@@ -80,7 +79,9 @@ def _instance(change: Change, attribute: str, instance: Document) -> Instance:
         instant_us(instance["observedAt"]) if "observedAt" in instance else 0,
         instant_us(change.at),
         msgspec.json.encode(instance),
-        instance_ids(change, ((attribute, instance.get("datasetId", "")),))[0],
+        instance_id(
+            moment_of(change.tenant, change.entity, change.at), attribute, instance.get("datasetId", "")
+        ),
         deleted=deleted,
     )
 
@@ -103,14 +104,17 @@ def _gone(change: Change, attribute: str) -> Document:
     }
 
 
-def instance_ids(change: Change | ChangeRecord, places: Iterable[tuple[str, str]]) -> list[str]:
-    """Returns the ids of a change's instances by (attribute, datasetId).
+def instance_id(moment: str, attribute: str, dataset: str) -> str:
+    """Returns the id of one of a change's instances; ``moment`` is what :func:`moment_of` says.
 
-    They are the same whenever the change is emitted, so that a replay stays one block.
+    It is the same whenever the change is emitted, so that a replay stays one block.
     """
-    facts = "\0".join((change.tenant, change.entity, change.at))
-    begin = f"urn:ngsi-ld:Instance:{blake2b(facts.encode(), digest_size=12).hexdigest()}"
-    return [begin + _place(attribute, dataset) for attribute, dataset in places]
+    return f"urn:ngsi-ld:Instance:{moment}{_place(attribute, dataset)}"
+
+
+def moment_of(tenant: str, entity: str, at: str) -> str:
+    """Returns 24 letters and digits that no other change of any entity has."""
+    return blake2b(f"{tenant}\0{entity}\0{at}".encode(), digest_size=12).hexdigest()
 
 
 @lru_cache(maxsize=16_384)

@@ -9,11 +9,12 @@ from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, zip_longest
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from yunmeng.kernel.base import BadInput, instant_us
+from yunmeng.kernel.keeper.changes import instance_id, moment_of
 from yunmeng.kernel.model import (
     DIVISION,
     EXPIRY,
@@ -23,92 +24,112 @@ from yunmeng.kernel.model import (
     Replace,
     Upsert,
 )
-from yunmeng.kernel.store import EntityPut, InstanceRows, Outline, boxes_of, value_columns
+from yunmeng.kernel.store import EntityPut, InstanceRows, Outline, boxes_of, sized, value_columns
 
 # JSON never holds these bytes, and a moment with six digits of a second is as long: cuts stay where they are.
 MOMENT_LENGTH = len("2026-11-22T04:00:00.123456Z")
 _CREATED, _MODIFIED = b"\x00" * MOMENT_LENGTH, b"\x01" * MOMENT_LENGTH
+_MOMENT = b"\x02" * 24
 _STAMPS = b',"createdAt":"' + _CREATED + b'","modifiedAt":"' + _MODIFIED + b'"'
 _END = _STAMPS + b"}"
+_Texts = tuple[str, ...]
 _NO_ROWS: tuple[tuple[()], ...] = ((),) * 5
 _SPECIAL = frozenset(("scope", EXPIRY))
 
 moment_us = lru_cache(maxsize=65_536)(instant_us)
 _encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[_Texts, _Texts, _Texts, _Texts]).decode
 _decode = msgspec.json.Decoder(Document).decode
+
+
+class Layout(NamedTuple):
+    """What thousands of entities have in common: types, and of each attribute instance which it is.
+
+    ``columns`` are attributes, dataset ids and units; ``places`` the first two as pairs, ``names`` the
+    attributes each once; ``ids`` are the instances' ids as the history's column, with marks for the moment.
+    """
+
+    types: tuple[str, ...]
+    columns: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    places: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]
+    ids: bytes
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
     """A whole entity to create or to put in place of another.
 
-    From ``attributes`` on there is one entry an attribute instance: the columns of its row in the history, of
-    which ``observed_at`` and ``numbers`` are packed (int64 µs UTC, float64) and ``cuts`` are where the
-    instances begin and end in ``body`` (pairs of uint32).
+    ``pages`` are two things with marks in them: up to ``turn`` the document, from there its instances as the
+    history's column has them. ``observed_at``, ``numbers``, ``missing`` and ``texts`` are other columns as
+    :class:`InstanceRows` wants them, ``shared`` is an encoded :class:`Layout`.
     """
 
     id: str
     mode: Literal["create", "upsert", "replace"]
-    types: tuple[str, ...]
+    shared: bytes
     division: str
-    body: bytes
+    pages: bytes
+    turn: int
     boxes: tuple[tuple[float, float, float, float], ...]
-    attributes: tuple[str, ...]
-    dataset_ids: tuple[str, ...]
-    units: tuple[str, ...]
     observed_at: bytes
     numbers: bytes
-    texts: dict[int, str]
-    cuts: bytes
+    missing: bytes
+    texts: bytes
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The attributes, each once."""
-        return tuple(dict.fromkeys(self.attributes))
+    def layout(self) -> Layout:
+        """What it shares with other entities."""
+        return _layout(self.shared)
 
     def plain(self) -> Create | Upsert | Replace:
         """Returns the operation in the form that any state of the entity can be asked with."""
-        document = _decode(self.body.replace(_STAMPS, b""))
+        document = _decode(self.pages[: self.turn].replace(_STAMPS, b""))
         if self.mode == "create":
             return Create(document)
         return Upsert(document) if self.mode == "upsert" else Replace(document)
 
-    def put(self, tenant: str, division: str, at: str, created: Sequence[str]) -> EntityPut:
-        """Returns the entity as the state stores it at a moment.
+    def settled(
+        self, tenant: str, division: str, at: str, created: Sequence[str]
+    ) -> tuple[EntityPut, InstanceRows]:
+        """Returns what state and history store of the entity that is written ``at`` a moment.
 
         ``created`` are the moments at which its instances and then the entity itself were created; each is
         written with six digits of a second.
         """
-        body = self.body.replace(_MODIFIED, at.encode())
-        first = created[0]
-        if created.count(first) == len(created):
-            body = body.replace(_CREATED, first.encode())
-        else:
-            body = b"".join(
-                chain.from_iterable(
-                    zip_longest(body.split(_CREATED), map(str.encode, created), fillvalue=b"")
-                )
-            )
-        return EntityPut(tenant, self.id, self.types, division, body, Outline(self.names, (), self.boxes))
-
-    def rows(
-        self, put: EntityPut, at_us: int, created: Sequence[str], instance_ids: list[str]
-    ) -> InstanceRows:
-        """Returns what the history stores of the entity; ``created`` as for :meth:`put`."""
-        cuts = array("I", self.cuts)
-        return InstanceRows(
-            put.tenant,
+        layout = self.layout
+        pages = self._stamped(at, created)
+        put = EntityPut(
+            tenant,
             self.id,
-            self.types[0],
-            put.division,
-            at_us,
+            layout.types,
+            division,
+            pages[: self.turn],
+            Outline(layout.names, (), self.boxes),
+        )
+        rows = InstanceRows(
+            tenant,
+            self.id,
+            layout.types[0],
+            division,
+            moment_us(at),
             [moment_us(moment) for moment in created[:-1]],
-            (self.attributes, self.dataset_ids, self.units),
+            layout.columns,
             self.observed_at,
             self.numbers,
-            self.texts,
-            [put.body[start:end] for start, end in zip(cuts[::2], cuts[1::2], strict=True)],
-            instance_ids,
+            (self.missing, self.texts),
+            pages[self.turn :],
+            layout.ids.replace(_MOMENT, moment_of(tenant, self.id, at).encode()),
         )
+        return put, rows
+
+    def _stamped(self, at: str, created: Sequence[str]) -> bytes:
+        pages = self.pages.replace(_MODIFIED, at.encode())
+        first = created[0]
+        if created.count(first) == len(created):
+            return pages.replace(_CREATED, first.encode())
+        moments = map(str.encode, (*created, *created[:-1]))
+        return b"".join(chain.from_iterable(zip_longest(pages.split(_CREATED), moments, fillvalue=b"")))
 
 
 def prepared(operation: Operation) -> "Operation | Prepared":
@@ -132,10 +153,9 @@ def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -
     if not _SPECIAL.isdisjoint(document):
         return None
     parts = [_encode({"id": document["id"], "type": document["type"]})[:-1]]
-    place = len(parts[0])
+    bodies: list[bytes] = []
     rows: list[tuple[str, str, str, int, float]] = []
-    texts: dict[int, str] = {}
-    cuts = array("I")
+    missing, texts = bytearray(), list[bytes]()
     for name, instances in document.items():
         if ":" not in name:
             continue
@@ -144,39 +164,49 @@ def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -
             if EXPIRY in instance:
                 return None
             body = _encode(instance)[:-1] + _END
-            start = place + len(before)
-            place = start + len(body)
-            cuts.append(start)
-            cuts.append(place)
+            bodies.append(sized(body))
             parts += (before, body)
             before = b","
             unit, number, text = value_columns(instance)
-            if text is not None:
-                texts[len(rows)] = text
+            missing.append(text is None)
+            texts.append(b"\x00" if text is None else sized(text.encode()))
             observed = instance.get("observedAt")
             rows.append(
                 (name, instance.get("datasetId", ""), unit, moment_us(observed) if observed else 0, number)
             )
         parts.append(b"]")
-        place += 1
     parts.append(_END)
+    body = b"".join(parts)
     divisions = document.get(DIVISION)
     attributes, dataset_ids, units, observed_at, numbers = zip(*rows, strict=True) if rows else _NO_ROWS
     return Prepared(
         document["id"],
         mode,
-        tuple(document["type"]),
+        _shared(tuple(document["type"]), attributes, dataset_ids, units),
         str(divisions[0].get("value", "")) if divisions else "",
-        b"".join(parts),
+        b"".join((body, *bodies)),
+        len(body),
         tuple(boxes_of(document)),
-        attributes,
-        dataset_ids,
-        units,
         array("q", observed_at).tobytes(),
         array("d", numbers).tobytes(),
-        texts,
-        cuts.tobytes(),
+        bytes(missing),
+        b"".join(texts),
     )
+
+
+@lru_cache(maxsize=16_384)
+def _shared(
+    types: tuple[str, ...], attributes: tuple[str, ...], dataset_ids: tuple[str, ...], units: tuple[str, ...]
+) -> bytes:
+    return _pack((types, attributes, dataset_ids, units))
+
+
+@lru_cache(maxsize=16_384)
+def _layout(shared: bytes) -> Layout:
+    types, attributes, dataset_ids, units = _unpack(shared)
+    places = tuple(zip(attributes, dataset_ids, strict=True))
+    ids = b"".join([sized(instance_id(_MOMENT.decode(), *place).encode()) for place in places])
+    return Layout(types, (attributes, dataset_ids, units), places, tuple(dict.fromkeys(attributes)), ids)
 
 
 @lru_cache(maxsize=16_384)

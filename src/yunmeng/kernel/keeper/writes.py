@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from yunmeng.kernel.base import Forbidden, NotFound, YunmengError, division, format_us
-from yunmeng.kernel.keeper.changes import Changed, instance_ids
+from yunmeng.kernel.keeper.changes import Changed
 from yunmeng.kernel.keeper.prepared import MOMENT_LENGTH, Prepared
 from yunmeng.kernel.keeper.requests import SentWrite, WriteReply, WriteRequest, evolution_tenant
 from yunmeng.kernel.model import (
@@ -151,18 +151,17 @@ class Writer:
         """
         if entity.mode == ("replace" if current is None else "create"):
             return None
-        places = tuple(zip(entity.attributes, entity.dataset_ids, strict=True))
-        at_us = written.moment()
-        at = format_us(at_us)
-        created = (at,) * (len(places) + 1)
+        layout = entity.layout
+        at = format_us(written.moment())
+        created = (at,) * (len(layout.places) + 1)
         if current is not None:
             self._admit(entity, current.document, reach)
-            known = succession(current.document, entity.types, places, at)
+            known = succession(current.document, layout.types, layout.places, at)
             if known is None:
                 return None
             created = known
         self._admit_division(entity.division, reach, entity.id)
-        put = entity.put(reach.tenant, entity.division or self._home, at, created)
+        put, rows = entity.settled(reach.tenant, entity.division or self._home, at, created)
         record = ChangeRecord(
             put.tenant,
             put.id,
@@ -170,12 +169,11 @@ class Writer:
             put.division,
             at,
             "created" if current is None else "updated",
-            entity.names,
+            layout.names,
             put.body,
             b"" if current is None else current.body,
             principal,
         )
-        rows = entity.rows(put, at_us, created, instance_ids(record, places))
         written.touched[reach.tenant, entity.id] = Version(put.body, put=put)
         written.changes.append(Changed(record, rows=rows))
         return Outcome(entity.id, record.kind)

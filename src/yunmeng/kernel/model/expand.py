@@ -6,6 +6,7 @@ simplified one (§4.5.4).
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from yunmeng.kernel.base import BadInput, check_urn
@@ -47,6 +48,8 @@ _IGNORED = frozenset(("@context", *TIMES))
 _PREVIOUS = frozenset(f"previous{name[0].upper()}{name[1:]}" for name in _KIND_OF_MEMBER)
 _SEALED = frozenset(("entityIdSealed", "entityTypeSealed"))
 _PROOF = "ngsildproof"
+_MEASURED = frozenset(("type", "value", "unitCode", "observedAt", "datasetId"))
+_SCALARS = frozenset((int, float, bool, str))
 _UNITLESS = frozenset(("Relationship", "ListRelationship", "JsonProperty", "VocabProperty"))
 _GEO_NAMES = frozenset(NGSI_LD + name for name in ("location", "observationSpace", "operationSpace"))
 _LANGUAGE_TYPES = frozenset(("langString", "rdf:langString"))
@@ -130,6 +133,10 @@ def _id(value: object) -> str:
     return check_urn(value)
 
 
+# datasets are few
+_known_id = lru_cache(maxsize=4096)(_id)
+
+
 def _expiry(mode: Mode, name: str, value: object) -> str:
     if value == NULL:
         if not mode.nulls:
@@ -210,6 +217,9 @@ def _datasets(mode: Mode, name: str, values: dict[str, Any]) -> list[Document]:
 
 
 def _instance(mode: Mode, name: str, body: dict[str, Any]) -> Document:
+    plain = _plain(name, body)
+    if plain is not None:
+        return plain
     kind = _kind(mode, name, body)
     member = VALUE_MEMBERS.get(kind, "")
     instance: Document = {"type": kind} if kind else {}
@@ -226,6 +236,25 @@ def _instance(mode: Mode, name: str, body: dict[str, Any]) -> Document:
         elif key not in TIMES:
             uri = _sub_name(mode, instance, name, key)
             instance[uri] = _instances(mode, f"{name}.{key}", value)
+    return instance
+
+
+def _plain(name: str, body: dict[str, Any]) -> Document | None:
+    """Returns a measured value, as most instances are, in stored form; None for what wants a closer look."""
+    value = body.get("value")
+    if value.__class__ not in _SCALARS or not _MEASURED.issuperset(body) or next(iter(body)) != "type":
+        return None
+    if body["type"] != "Property" or name == _PROOF or NULL in body.values():
+        return None
+    instance = dict(body)
+    if "observedAt" in body:
+        instance["observedAt"] = _moment(body["observedAt"])
+    if "unitCode" in body:
+        _unit(name, body["unitCode"])
+    if "datasetId" in body:
+        dataset = _dataset_id(body["datasetId"])
+        if dataset is None:
+            del instance["datasetId"]
     return instance
 
 
@@ -275,8 +304,8 @@ def _member(mode: Mode, instance: Document, name: str, key: str, value: object) 
         instance[key] = found
 
 
-def _dataset_id(mode: Mode, instance: Document, name: str, value: object) -> str | None:
-    return None if value == "@none" else _id(value)
+def _dataset_id(value: object) -> str | None:
+    return None if value == "@none" else _known_id(value) if isinstance(value, str) else _id(value)
 
 
 def _instance_id(mode: Mode, instance: Document, name: str, value: object) -> str | None:
@@ -311,7 +340,7 @@ def _unit(name: str, value: object) -> str:
 _MEMBERS: dict[str, Callable[[Mode, Document, str, object], object]] = {
     "observedAt": lambda _, _instance, _name, value: _moment(value),
     EXPIRY: lambda mode, _, name, value: _expiry(mode, name, value),
-    "datasetId": _dataset_id,
+    "datasetId": lambda _, _instance, _name, value: _dataset_id(value),
     "instanceId": _instance_id,
     "unitCode": _unit_code,
     "objectType": lambda mode, _, name, value: vocabulary_uris(mode, name, value),

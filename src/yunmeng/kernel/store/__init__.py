@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from yunmeng.kernel.store.history.native import sized
     from yunmeng.kernel.store.history.opening import open_history
     from yunmeng.kernel.store.history.port import (
         Aggregate,
@@ -79,6 +80,7 @@ _PLACES = {
     "open_state_reader": f"{_STATE}.opening",
     "open_state_writer": f"{_STATE}.opening",
     "outline_of": f"{_STATE}.facets",
+    "sized": f"{_HISTORY}.native",
     "value_columns": f"{_HISTORY}.rows",
 }
 
@@ -115,6 +117,7 @@ __all__ = [
     "open_state_reader",
     "open_state_writer",
     "outline_of",
+    "sized",
     "value_columns",
 ]
 

@@ -1,6 +1,7 @@
 """The file of the SQLite engine when it is damaged, foreign, or cannot grow."""
 
 import random
+from base64 import b85decode
 from pathlib import Path
 
 import apsw
@@ -90,18 +91,25 @@ async def test_settings_open_the_embedded_engine_in_the_data_folder(tmp_path: Pa
     assert (tmp_path / "state" / "state.sqlite").exists()
 
 
-async def test_documents_of_the_first_version_are_read_as_they_are(tmp_path: Path) -> None:
+PLAIN = (
+    b'{"id":"urn:ngsi-ld:Thing:7","type":["https://w3id.org/yunmeng/Thing"],'
+    b'"https://w3id.org/yunmeng/name":[{"type":"Property","value":"deflated"}]}'
+)
+DEFLATED = b85decode("0jpNZM0Z6<MrK~Rl{wG~h`*z8>jo=T!e@S7VlFUj@WqG{FuZ{&C^ZG>&{_Z")
+
+
+@pytest.mark.parametrize(("version", "stored"), [(1, PLAIN), (2, DEFLATED)])
+async def test_documents_of_earlier_versions_are_read(tmp_path: Path, version: int, stored: bytes) -> None:
     path = await made(tmp_path / "state.sqlite")
-    old = put(7, 30)
     connection = apsw.Connection(str(path))
     entity = "(SELECT entity FROM entities WHERE id = ?)"
     connection.execute(
-        f"UPDATE documents SET body = ? WHERE entity = {entity}", (old.body, old.id)
+        f"UPDATE documents SET body = ? WHERE entity = {entity}", (stored, put(7).id)
     ).fetchall()
-    connection.execute("PRAGMA user_version=1").fetchall()
+    connection.execute(f"PRAGMA user_version={version}").fetchall()
     connection.close()
     writer = SqliteWriter(path, "42")
-    assert await writer.get(Reach(), old.id) == old.body
+    assert await writer.get(Reach(), put(7).id) == PLAIN
     assert await writer.get(Reach(), put(8).id) == put(8, 2000).body
     await writer.close()
 

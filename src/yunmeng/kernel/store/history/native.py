@@ -1,6 +1,6 @@
 """ClickHouse's Native format: a block of columns straight from numpy buffers, strings as dictionaries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -58,22 +58,15 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Sparse:
-    """Strings of which most are missing: ``present`` maps a row to its text, the rest is NULL."""
+    """Strings of which most are missing: a byte a row tells which, then the texts, as of :func:`optional`."""
 
-    rows: int
-    present: dict[int, str]
+    missing: bytes
+    texts: bytes
     type: str = "Nullable(String)"
 
     def encode(self) -> bytes:
         """Returns the column's bytes."""
-        missing = np.ones(self.rows, np.uint8)
-        if not self.present:
-            return missing.tobytes() + bytes(self.rows)
-        missing[list(self.present)] = 0
-        texts: list[str | bytes] = [b""] * self.rows
-        for row, text in self.present.items():
-            texts[row] = text
-        return missing.tobytes() + strings(texts)
+        return self.missing + self.texts
 
 
 Column = Fixed | Keyed | Plain | Sparse
@@ -92,6 +85,24 @@ def strings(values: Sequence[str | bytes]) -> bytes:
     raw = [value.encode() if isinstance(value, str) else value for value in values]
     sizes = [_SIZES[size] if size < len(_SIZES) else varint(size) for size in map(len, raw)]
     return b"".join(chain.from_iterable(zip(sizes, raw, strict=True)))
+
+
+def sized(raw: bytes) -> bytes:
+    """Returns one string with its length before it."""
+    size = len(raw)
+    return (_SIZES[size] if size < len(_SIZES) else varint(size)) + raw
+
+
+def optional(rows: int, present: Mapping[int, str]) -> tuple[bytes, bytes]:
+    """Returns which rows miss their text (a byte each), and the texts: ``present`` maps a row to its own."""
+    if not present:
+        return b"\x01" * rows, bytes(rows)
+    missing = bytearray(b"\x01") * rows
+    texts: list[str | bytes] = [b""] * rows
+    for row, text in present.items():
+        missing[row] = 0
+        texts[row] = text
+    return bytes(missing), strings(texts)
 
 
 def varint(number: int) -> bytes:

@@ -1,6 +1,6 @@
 """The history port 存: every value that an attribute ever had, in columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -36,9 +36,9 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
 class InstanceRows:
     """All instances of an entity that was written whole, in columns; times are microseconds UTC.
 
-    ``layout`` are the attributes, the dataset ids and the units, which thousands of entities share.
-    ``observed_at`` is packed int64 (µs, 0 for none), ``numbers`` packed float64; ``texts`` are values that
-    are no number, by row.
+    ``layout`` are the attributes, the dataset ids and the units, which thousands of entities share. The bytes
+    are columns: strings as of :func:`sized`, ``observed_at`` int64 (µs, 0 for none), ``numbers`` float64.
+    ``texts`` are values that are no number; before them stands a byte a row, 1 for none.
     """
 
     tenant: str
@@ -50,9 +50,9 @@ class InstanceRows:
     layout: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
     observed_at: bytes
     numbers: bytes
-    texts: Mapping[int, str]
-    bodies: Sequence[bytes]
-    instance_ids: Sequence[str]
+    texts: tuple[bytes, bytes]
+    bodies: bytes
+    instance_ids: bytes
 
 
 @dataclass(slots=True)

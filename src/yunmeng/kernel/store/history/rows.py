@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from yunmeng.kernel.base import instant_us
 from yunmeng.kernel.model import VALUE_MEMBERS, ObservationBatch
-from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Plain, Sparse, block, strings
+from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Plain, Sparse, block, optional, strings
 from yunmeng.kernel.store.history.port import HistoryBlock, Instance, InstanceRows
 
 KEYED = ("tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame")
@@ -27,6 +27,7 @@ _FIXED: Mapping[str, tuple[str, type[np.generic]]] = {
 }
 COLUMNS = (*KEYED, *PLAIN, *_FIXED, "text")
 _NAN = float("nan")
+_NUMBERS = frozenset((int, float))
 _VALUES = ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList")
 
 Codes = NDArray[np.int64]
@@ -61,7 +62,7 @@ class Rows:
         self._keys = {name: _Keys() for name in KEYED}
         self._plain: dict[str, list[bytes]] = {name: [] for name in PLAIN}
         self._fixed: dict[str, list[NDArray[Any]]] = {name: [] for name in _FIXED}
-        self._text: dict[int, str] = {}
+        self._texts: list[tuple[bytes, bytes]] = []
 
     def observe(self, batch: ObservationBatch) -> None:
         """Adds the observations of a batch."""
@@ -81,7 +82,7 @@ class Rows:
         self._add_fixed(
             (batch.observed_at, ones, received, received, batch.number, batch.quality, zeros, synthetic)
         )
-        self._text |= {self.count + row: text for row, text in batch.text.items()}
+        self._texts.append(optional(rows, batch.text))
         self.count += rows
 
     def _spread(self, name: str, present: Mapping[int, str], rows: int) -> Codes:
@@ -109,8 +110,8 @@ class Rows:
         zeros = np.zeros(len(instances), np.uint8)
         at = np.where(observed > 0, observed, modified)
         self._add_fixed((at, observed > 0, created, modified, number, zeros, deleted, zeros))
-        texts = ((self.count + row, body.text) for row, body in enumerate(bodies))
-        self._text |= {row: text for row, text in texts if text is not None}
+        texts = {row: body.text for row, body in enumerate(bodies) if body.text is not None}
+        self._texts.append(optional(len(instances), texts))
         self.count += len(instances)
 
     def make(self, entities: Sequence[InstanceRows]) -> None:
@@ -122,8 +123,9 @@ class Rows:
             keys.add(np.repeat(keys.codes([getattr(one, name) for one in entities]), counts))
         for place, name in enumerate(("attribute", "dataset_id", "unit")):
             self._keys[name].add(self._of_layouts(name, [one.layout[place] for one in entities]))
-        self._plain["instance_id"].append(strings([id for one in entities for id in one.instance_ids]))
-        self._plain["body"].append(strings([body for one in entities for body in one.bodies]))
+        self._plain["instance_id"] += [one.instance_ids for one in entities]
+        self._plain["body"] += [one.bodies for one in entities]
+        self._texts += [one.texts for one in entities]
         for name in ("gateway", "frame"):
             self._keys[name].repeat("", rows)
         observed = np.frombuffer(b"".join([one.observed_at for one in entities]), "<i8")
@@ -133,9 +135,6 @@ class Rows:
         zeros = np.zeros(rows, np.uint8)
         at = np.where(observed > 0, observed, modified)
         self._add_fixed((at, observed > 0, created, modified, number, zeros, zeros, zeros))
-        for one, start in zip(entities, (np.cumsum(counts) - counts + self.count).tolist(), strict=True):
-            for row, text in one.texts.items():
-                self._text[start + row] = text
         self.count += rows
 
     def _of_layouts(self, name: str, columns: Sequence[tuple[str, ...]]) -> Codes:
@@ -158,7 +157,8 @@ class Rows:
         columns |= {name: Plain(b"".join(parts)) for name, parts in self._plain.items()}
         for name, (kind, _) in _FIXED.items():
             columns[name] = Fixed(kind, np.concatenate(self._fixed[name]))
-        columns["text"] = Sparse(self.count, self._text)
+        missing, texts = (b"".join(parts) for parts in zip(*self._texts, strict=True))
+        columns["text"] = Sparse(missing, texts)
         return block(self.count, columns)
 
 
@@ -174,6 +174,11 @@ class _Body:
 
 def value_columns(members: Mapping[str, Any]) -> tuple[str, float, str | None]:
     """Returns an instance's unit, its value as a number (NaN for others), and what is no number as text."""
+    value = members.get("value")
+    if value.__class__ in _NUMBERS:
+        return members.get("unitCode", ""), float(value), None  # pyright: ignore[reportArgumentType]
+    if isinstance(value, str):
+        return members.get("unitCode", ""), _NAN, value
     value = members.get(VALUE_MEMBERS.get(members.get("type", ""), ""))
     if value is None:
         value = next((members[name] for name in _VALUES if name in members), None)

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
+import zstandard
 
 from yunmeng.kernel.base import Broken, Unavailable
 from yunmeng.kernel.store.state.sqlite.connection import Connection
 
-VERSION = 2
-"""Of the tables below; a store of a newer one is refused. 1 had its documents as plain JSON only."""
+VERSION = 3
+"""Of the tables below; a store of a newer one is refused. 1 had documents as plain JSON, 2 deflated them."""
 
 _APPLICATION = 0x594D5354  # "YMST"
 _PAGE_BYTES = 4096
@@ -106,7 +107,7 @@ def explained(path: Path) -> Generator[None, None, None]:
     """Turns the engine's errors into those that a person can act on."""
     try:
         yield
-    except (apsw.NotADBError, apsw.CorruptError, apsw.FormatError, zlib.error) as cause:
+    except (apsw.NotADBError, apsw.CorruptError, apsw.FormatError, zlib.error, zstandard.ZstdError) as cause:
         raise Broken("store.corrupt", path=path) from cause
     except apsw.FullError as cause:
         raise Unavailable("store.full", path=path) from cause

@@ -265,6 +265,13 @@ def test_gr_models_know_days_and_hours_only():
     assert caught.value.key == "forecast.step"
 
 
+@pytest.mark.parametrize("states", [np.zeros((1, 1, 2)), np.zeros((1, 1, 9)), np.full((1, 1, 8), np.nan)])
+def test_states_of_another_model_are_refused(states):
+    with pytest.raises(BadInput) as caught:
+        GR4J.run(forcing([1.0], [0.0], 24), [300, 0, 80, 1.5], states=states)
+    assert caught.value.key == "forecast.shape"
+
+
 def test_members_that_do_not_fit_are_refused():
     with pytest.raises(BadInput) as caught:
         GR4J.run(forcing(np.zeros((2, 3, 5)), np.zeros((1, 1, 5)), 24), np.tile([300, 0, 80, 1.5], (1, 4, 1)))

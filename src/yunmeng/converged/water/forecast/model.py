@@ -168,7 +168,10 @@ class Model:
             state = np.zeros((*shape, fixed + self.lines * width))
             state[..., :fixed] = self.begin(x)
             return state
-        had = (states.shape[2] - fixed) // self.lines
+        had, rest = divmod(states.shape[2] - fixed, self.lines)
+        if had < 1 or rest or not np.isfinite(states).all():
+            wanted = f"(…, {fixed} + {self.lines} n), finite"
+            raise BadInput("forecast.shape", name="states", found=states.shape, wanted=wanted)
         if had >= width:
             return np.array(states, np.float64, order="C")
         lines = np.zeros((*shape, self.lines, width))

@@ -37,12 +37,12 @@ _SPELT = {
     "1.6": {
         "FormatViolation": "FormationViolation",
         "OccurrenceConstraintViolation": "OccurenceConstraintViolation",
-        "RpcFrameworkError": "FormationViolation",
-        "MessageTypeNotSupported": "NotSupported",
+        "RpcFrameworkError": "",
+        "MessageTypeNotSupported": "",
     },
     "2.0.1": {"OccurrenceConstraintViolation": "OccurenceConstraintViolation"},
 }
-"""Misspellings that the standards keep (errata of 1.6J, 5.1 and 5.2)."""
+"""Misspellings that the standards keep (errata of 1.6J, 5.1 and 5.2), and what 1.6 does not answer."""
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -59,7 +59,7 @@ def actions(version: str) -> frozenset[str]:
 
 
 def spelt(version: str, code: str) -> str:
-    """Returns an error code as the version spells it."""
+    """Returns an error code as the version spells it, empty where it has no answer."""
     return _SPELT.get(version, {}).get(code, code)
 
 

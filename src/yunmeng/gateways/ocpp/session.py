@@ -93,10 +93,10 @@ class OcppSession(FrameSession[Message]):
 
     def refused(self, frame: bytes, reason: BadInput) -> Refuse:
         """Sets a message aside, and answers it where the standard has an answer."""
-        code, id = str(reason.facts.get("code", "")), str(reason.facts.get("id", ""))
-        if not id and self._charger.version != "1.6" and code:
-            id = "-1"  # 2.x part 4, 4.2.3; 1.6 has no answer to what cannot be read
-        reply = self._error(id, code, str(reason.facts.get("reason", reason))) if id and code else b""
+        code = spelt(self._charger.version, str(reason.facts.get("code", "")))
+        # a request whose id cannot be read is answered all the same (2.x part 4, 4.2.3)
+        id = str(reason.facts.get("id", "")) or "-1"
+        reply = self._error(id, code, str(reason.facts.get("reason", reason))) if code else b""
         return Refuse(self._labelled(frame), reason, reply)
 
     def command(self, command: Command, at: int) -> Iterable[Effect]:

@@ -135,8 +135,8 @@ class Finder:
 
     def _size(self, rows: Sql, most: int) -> int:
         # the limit is inside, so that a huge set is not counted to its end
-        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT {most + 1})"  # noqa: S608 -- own pieces
-        return self._session.number(Sql(text, rows.parameters))
+        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT ?)"  # noqa: S608 -- own pieces
+        return self._session.number(Sql(text, (*rows.parameters, most + 1)))
 
     def _shape_limit(self, plan: Plan) -> list[Sql]:
         return [self._session.dialect.among("e.shape", sorted(plan.shapes))] if plan.narrow else []

@@ -1,0 +1,20 @@
+"""asyncua, which owns the sockets; imported only where it is needed, since it is LGPL and an extra."""
+
+import asyncio
+from importlib import import_module
+from typing import Any
+
+from yunmeng.kernel.base import Unavailable
+
+
+def asyncua(part: str = "") -> Any:
+    """Returns the library or a part of it. Raises ``Unavailable("sense.extra")`` without it."""
+    try:
+        return import_module(f"asyncua.{part}" if part else "asyncua")
+    except ImportError as cause:
+        raise Unavailable("sense.extra", gateway="opcua", library="asyncua", extra="opcua") from cause
+
+
+def failures() -> tuple[type[BaseException], ...]:
+    """Returns what the library raises when a server is gone or says no."""
+    return (asyncua("ua").UaError, ConnectionError, OSError, asyncio.TimeoutError)

@@ -11,7 +11,8 @@ def perturb(rain: Floats, noise: Floats, spread: float, memory: float) -> None: 
     """Turns standard normal noise (basins, members, steps) into members of ``rain`` (basins, steps)."""
     fresh = np.sqrt(1.0 - memory * memory)
     for b in range(noise.shape[0]):
-        noise[b, 0] = rain[b]
+        for t in range(noise.shape[2]):
+            noise[b, 0, t] = rain[b, t]
         for m in range(1, noise.shape[1]):
             log = noise[b, m, 0]
             for t in range(noise.shape[2]):

@@ -11,7 +11,8 @@ def reach(
     inflow: Floats, c0: float, c1: float, c2: float, segments: int, state: Floats, flow: Floats
 ) -> None:  # pragma: no cover
     """One reach of equal segments; ``state`` is (segments, 2): last inflow and outflow of each."""
-    flow[:] = inflow
+    for t in range(flow.shape[0]):  # compiles much faster than a slice
+        flow[t] = inflow[t]
     for s in range(segments):
         before, out = state[s, 0], state[s, 1]
         for t in range(flow.shape[0]):

@@ -5,7 +5,7 @@ Packages may also play devices, which speak their own protocols over real socket
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -45,7 +45,7 @@ class Feed:
         """Makes the facilities, each with a value of this moment."""
         bodies = [body for swarm in self._swarms for body in swarm.bodies()]
         await upsert(self._bus, await upserts(bodies))
-        await self._all(now_us())
+        await self._all(now_us(), self._swarms)
         context = await ContextLibrary({}).resolve(type_library().context())
         for devices in demo_devices():
             await devices.register(self._bus, context, self._settings, FEED)
@@ -60,14 +60,15 @@ class Feed:
         if await self._history.count() > 50_000:
             return
         now = now_us()
-        times = range(now - _PAST_H * _HOUR_US, now, _STEP_US)
-        for at in times:
-            await self._all(at)
+        for number, at in enumerate(range(now - _PAST_H * _HOUR_US, now, _STEP_US)):
+            # who reports every hour has reported every hour
+            due = [s for s in self._swarms if number % max(s.fleet.every_s * 1_000_000 // _STEP_US, 1) == 0]
+            await self._all(at, due)
 
-    async def _all(self, at: int) -> None:
-        """Publishes what every facility observes at one moment."""
+    async def _all(self, at: int, swarms: Sequence[Swarm]) -> None:
+        """Publishes what facilities observe at one moment."""
         await asyncio.gather(
-            *(self._publish(batch) for swarm in self._swarms for batch in self._batches(swarm, at))
+            *(self._publish(batch) for swarm in swarms for batch in self._batches(swarm, at))
         )
 
     async def _live(self, swarm: Swarm) -> None:

@@ -36,7 +36,7 @@ async def judging(node: Node) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def water(tmp_path: Path, history_server: HistoryServer) -> AsyncIterator[Node]:
-    async with running(tmp_path / "data", history_server, [WATER[0].folder]) as node:
+    async with running(tmp_path / "data", history_server, [package.folder for package in packages()]) as node:
         await reservoir(node)
         yield node
 
@@ -94,6 +94,12 @@ async def test_a_level_above_the_limit_becomes_an_alert_and_ends(water: Node) ->
         await measure(water, 99.0)
         ended = await one(water, "/api/alerts", state="ended")
         assert ended["id"] == alert["id"]
+
+        async def told() -> bool:
+            said = await water.admin.get(f"/ngsi-ld/v1/entities/{RESERVOIR}", params={"options": "keyValues"})
+            return said.json().get("https://w3id.org/yunmeng/levelOverLimit") == -1.0
+
+        await until(told)
 
 
 async def test_grave_alerts_of_one_county_join_one_event(water: Node) -> None:

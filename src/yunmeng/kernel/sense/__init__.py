@@ -43,7 +43,7 @@ from yunmeng.kernel.sense.repeats import Repeats, Said
 from yunmeng.kernel.sense.running import gateways_running, make_hub, serve
 from yunmeng.kernel.sense.session import FrameSession, Session
 from yunmeng.kernel.sense.sink import Sink
-from yunmeng.kernel.sense.synthetic import Fleet, FleetAttribute, Swarm, load_fleets
+from yunmeng.kernel.sense.synthetic import Facility, Fleet, FleetAttribute, Swarm, load_fleets, read_fleets
 
 __all__ = [
     "ABSENT",
@@ -60,6 +60,7 @@ __all__ = [
     "DocumentReader",
     "DocumentRow",
     "Effect",
+    "Facility",
     "Find",
     "Fleet",
     "FleetAttribute",
@@ -105,6 +106,7 @@ __all__ = [
     "load_fleets",
     "make_hub",
     "play_line",
+    "read_fleets",
     "read_listen",
     "read_mapping",
     "read_path",

@@ -89,16 +89,22 @@ class Facility:
 
 @dataclass(frozen=True)
 class Swarm:
-    """A fleet with its facilities placed; ``facilities`` are in a fixed order."""
+    """A fleet with its facilities placed; ``facilities`` are in a fixed order.
+
+    ``own`` are members of each facility's body, ``middles`` the middle of an attribute by facility, to which
+    the fleet's ``base`` is added: a package that knows its facilities better than a table says gives them.
+    """
 
     fleet: Fleet
     facilities: tuple[Facility, ...]
     seed: int
+    own: tuple[Mapping[str, object], ...] = ()
+    middles: Mapping[str, Floats] = field(default_factory=dict[str, Floats], repr=False)
     _traits: dict[str, Floats] = field(default_factory=dict[str, Floats], repr=False)
 
     def bodies(self) -> Iterator[dict[str, object]]:
         """Yields the facilities as NGSI-LD bodies, marked synthetic."""
-        for one in self.facilities:
+        for place, one in enumerate(self.facilities):
             yield {
                 "id": one.id,
                 "type": self.fleet.type,
@@ -111,6 +117,7 @@ class Swarm:
                     "value": {"type": "Point", "coordinates": [one.lon, one.lat]},
                 },
                 **self.fleet.fixed,
+                **(self.own[place] if self.own else {}),
             }
 
     def values(self, attribute: FleetAttribute, at_us: int) -> Floats:
@@ -122,6 +129,7 @@ class Swarm:
         slow = np.sin(days / 3.7 * 2 * np.pi + phase * 2 * np.pi) * 0.6 + np.sin(days / 1.3 + phase * 7) * 0.4
         value = (
             attribute.base
+            + self.middles.get(attribute.name, 0.0)
             + attribute.spread * (2 * own - 1)
             + attribute.daily * wave
             + attribute.drift * slow
@@ -174,9 +182,16 @@ def load_fleets(file: Path, seed: int) -> list[Swarm]:
         Broken: ``demo.bad`` naming the file and what is wrong.
     """
     try:
-        fleets = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), _File).fleets
-        return [Swarm(fleet, tuple(_place(fleet, seed)), seed) for fleet in fleets]
-    except (OSError, ValueError, KeyError, YunmengError) as cause:
+        return [Swarm(fleet, tuple(_place(fleet, seed)), seed) for fleet in read_fleets(file)]
+    except (ValueError, KeyError, YunmengError) as cause:
+        raise Broken("demo.bad", file=file, reason=cause) from cause
+
+
+def read_fleets(file: Path) -> tuple[Fleet, ...]:
+    """Reads the fleets of a package's ``demo.toml`` without placing them. Raises as :func:`load_fleets`."""
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), _File).fleets
+    except (OSError, ValueError) as cause:
         raise Broken("demo.bad", file=file, reason=cause) from cause
 
 

@@ -12,6 +12,7 @@ A file holds::
     limit = "floodLimitLevel"              # a number, or a numeric attribute of the same entity
     levels = { IV = 0.0, III = 0.5 }       # how far beyond the limit each response level begins
     clear = 0.1                            # it ends only this far back on the safe side of where it began
+    margin = "levelOverLimit"              # how far each value lies beyond the limit is observed as this
     hold_s = 600                           # it must have lasted so long (by the times of the observations)
     category = "Met"                       # CAP 1.2 category
     where = { kind = "large" }             # only entities with these values
@@ -75,6 +76,7 @@ class RuleRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     clear: float = 0.0
     hold_s: float = 0.0
     category: Category = "Infra"
+    margin: str = ""
     where: dict[str, str | float | bool] = {}
     event: EventPolicy | None = None
     instruction: RuleWords | None = None
@@ -88,7 +90,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Rule:
     """A rule with its names expanded; ``id`` is ``<package>.<id>``; ``levels`` go from mild to grave.
 
-    ``limit`` is a number, or the URI of an attribute.
+    ``limit`` is a number, or the URI of an attribute; ``margin_uri`` is empty where nobody asks for margins.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Rule:
     limit: float | str
     levels: tuple[tuple[Grade, float], ...]
     where: tuple[tuple[str, str | float | bool], ...] = ()
+    margin_uri: str = ""
 
     def margin(self, value: float, limit: float) -> float:
         """Returns how far a value lies beyond the limit, negative on the safe side."""
@@ -141,6 +144,7 @@ def _rule(file: Path, package: str, row: RuleRow, library: TypeLibrary) -> Rule:
         raise Broken("rules.bad", file=str(file), row=row.id, reason=str(cause)) from cause
     uris = _uris(type_, library)
     named = [row.attribute, *row.where, *([row.limit] if isinstance(row.limit, str) else [])]
+    named += [row.margin] if row.margin else []
     for name in named:
         if name not in uris:
             raise Broken("rules.bad", file=str(file), row=row.id, reason=f"{row.type} has no {name}")
@@ -156,6 +160,7 @@ def _rule(file: Path, package: str, row: RuleRow, library: TypeLibrary) -> Rule:
         limit,
         _levels(file, row),
         where,
+        uris[row.margin] if row.margin else "",
     )
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from yunmeng.kernel.base import YunmengError, instant_us, now_us
 from yunmeng.kernel.compute.response.alert import Alert, Grade, alert_id
-from yunmeng.kernel.compute.rules.book import Book
+from yunmeng.kernel.compute.rules.book import RULES, Book
 from yunmeng.kernel.compute.rules.rule import Rule
 from yunmeng.kernel.compute.rules.standing import Standing, Turn
-from yunmeng.kernel.link import Bus, Consumer, Message
+from yunmeng.kernel.link import Bus, Consumer, Message, obs_subject
 from yunmeng.kernel.model import (
     DIVISION,
     LOCATION,
@@ -25,9 +25,13 @@ from yunmeng.kernel.model import (
     Document,
     ObservationBatch,
     Quality,
+    Reading,
+    Series,
     TypeLibrary,
     decode_batch,
     decode_records,
+    encode_batch,
+    make_batch_of,
 )
 from yunmeng.kernel.store import StateReader
 from yunmeng.kernel.trust import Reach
@@ -122,21 +126,21 @@ class RuleRunner:
         kind = message.subject.split(".", 2)[1]
         if kind == "observed" and self._by_place:
             batch = decode_batch(message.data)
-            await self._judge(batch.tenant, list(self._observed(batch)))
+            await self._judge(batch.tenant, list(self._observed(batch)), f"rules-{message.position}")
         elif kind == "entity":
             for record in decode_records([message.data]):
                 self._documents.pop((record.tenant, record.entity), None)
                 if not self._concerned.isdisjoint(record.types):
-                    await self._changed(record.change())
+                    await self._changed(record.change(), message.position)
 
-    async def _changed(self, change: Change) -> None:
+    async def _changed(self, change: Change, position: int) -> None:
         if self._event_uri in change.types and change.after:
             await self._rank(change.tenant)
             self._book.note_event(change.tenant, self._book.read_event(change.after))
             return
         seen = list(self._written(change))
         if seen:
-            await self._judge(change.tenant, seen)
+            await self._judge(change.tenant, seen, f"rules-{position}-{change.entity}")
 
     def _observed(self, batch: ObservationBatch) -> Iterator[Seen]:
         watched = [
@@ -163,19 +167,33 @@ class RuleRunner:
                         at = instant_us(instance.get("observedAt", change.at))
                         yield Seen(change.entity, rule, value, at)
 
-    async def _judge(self, tenant: str, seen: Sequence[Seen]) -> None:
+    async def _judge(self, tenant: str, seen: Sequence[Seen], key: str) -> None:
         if not seen:
             return
         rank = await self._rank(tenant)
+        margins: list[Reading] = []
         for one in seen:
             limit = await self._limit(tenant, one)
             if limit is None:
                 continue
-            key = (one.rule.id, one.entity)
-            standing = rank.standings.setdefault(key, Standing())
+            standing = rank.standings.setdefault((one.rule.id, one.entity), Standing())
             turn = standing.see(one.rule, one.value, limit, one.at)
             if turn is not None:
                 await self._act(tenant, rank, one, limit, turn)
+            if one.rule.margin_uri:
+                margins.append(await self._margin(tenant, one, limit))
+        if margins:
+            batch = make_batch_of(margins, gateway="rules", received_at=now_us(), tenant=tenant)
+            # what comes again after a crash has the same key
+            await self._bus.publish(obs_subject(tenant, "rules"), encode_batch(batch), RULES, key=key)
+
+    async def _margin(self, tenant: str, seen: Seen, limit: float) -> Reading:
+        document = await self._read_document(tenant, seen.entity)
+        division = str((_plain(document, DIVISION) or {}).get("value", ""))
+        synthetic = bool((_plain(document, SYNTHETIC) or {}).get("value", False))
+        rule = seen.rule
+        series = Series(seen.entity, rule.margin_uri, rule.type_uri, division, rule.unit, synthetic)
+        return Reading((series,), seen.at, (rule.margin(seen.value, limit),))
 
     async def _act(self, tenant: str, rank: _Rank, seen: Seen, limit: float, turn: Turn) -> None:
         key = (seen.rule.id, seen.entity)

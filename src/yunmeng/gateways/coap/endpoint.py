@@ -21,6 +21,7 @@ from yunmeng.kernel.sense import bad_frame
 MOST_BYTES = 256 << 10
 """A payload in blocks is refused beyond this."""
 
+_MOST_UNFINISHED = 200
 _LINK_FORMAT = 40
 _DIRECTORY = ("rd", "reg", "rd-lookup")
 _DTLS_BEYOND = 1
@@ -233,12 +234,21 @@ class _Site:
                 await self._handler(_ask(request))
             return
         block = request.opt.block1
-        if block is not None and (block.block_number + 1) * block.size > MOST_BYTES:
-            raise aiocoap("error").RequestEntityTooLarge
+        if block is not None:
+            self._check(block)
         request = self._block1.feed_and_take(request)
         response = await self._block2.extract_or_insert(request, lambda: self._render(request))
         response.opt.block1 = request.opt.block1
         pipe.add_response(response, is_last=True)
+
+    def _check(self, block: Any) -> None:
+        """Bounds what unfinished payloads may take: one of them, and all together."""
+        error = aiocoap("error")
+        if (block.block_number + 1) * block.size > MOST_BYTES:
+            raise error.RequestEntityTooLarge
+        # the library forgets them after a while (MAX_TRANSMIT_WAIT), and has no bound of its own
+        if block.block_number == 0 and len(self._block1._assemblies._items) >= _MOST_UNFINISHED:
+            raise error.ServiceUnavailable
 
     async def _render(self, request: Any) -> Any:
         ask = _ask(request)

@@ -13,7 +13,7 @@ from yunmeng.gateways.coap.orders import Desk
 from yunmeng.gateways.coap.payloads import Table
 from yunmeng.gateways.coap.session import Intake
 from yunmeng.kernel.base import BadInput, Unavailable, now_us
-from yunmeng.kernel.sense import Hub, Said
+from yunmeng.kernel.sense import Hub
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _STALE_S = 300.0
@@ -97,10 +97,7 @@ class _Watch:
             return
         await self._hub.sink.room()
         for observed in said.values():
-            if observed.key is not None and self._hub.repeats.say(observed.key) is not Said.NEW:
-                continue
-            for reading in observed.readings:
-                self._hub.sink.observe(reading)
+            self._hub.observe(observed)
 
 
 def _watches(hub: Hub, endpoint: Endpoint, host: str, stale_s: float) -> list[_Watch]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,7 @@ class Reception:
             table, _ = self.intake.table(ask.path)
         except BadInput as reason:
             return await self._refuse(ask, reason)
-        try:
-            await asyncio.gather(*(self._keep(each) for each in said.values()))
-        except YunmengError:
+        if not await self._kept(said.values()):
             return _BUSY
         for device in said:
             self._heard(device, table, ask)
@@ -107,20 +106,14 @@ class Reception:
         for device in list(self._desks):
             self._forget(device)
 
-    async def _keep(self, observed: Observe) -> None:
-        """Returns when it is on disk, also what came before. Raises ``Unavailable`` when it is not."""
-        key, repeats = observed.key, self._hub.repeats
-        said = Said.NEW if key is None else repeats.say(key)
-        if said is Said.KEPT:
-            return
-        if said is Said.UNDER_WAY:
-            raise Unavailable("command.replaced", name="POST")
+    async def _kept(self, said: Iterable[Observe]) -> bool:
+        """Returns whether all of it is on disk; what comes again while it is under way is asked for later."""
+        taken = [self._hub.observe(each) for each in said]
         try:
-            await asyncio.gather(*(self._hub.sink.observe(reading) for reading in observed.readings))
+            await asyncio.gather(*(held for _, held in taken))
         except YunmengError:
-            repeats.lost(key)
-            raise
-        repeats.kept(key)
+            return False
+        return all(state is not Said.UNDER_WAY for state, _ in taken)
 
     async def _refuse(self, ask: Ask, reason: BadInput) -> Told:
         try:

@@ -1,9 +1,10 @@
 """One gateway at work: its channels, its devices, its commands, and frames that are handed in again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -12,10 +13,10 @@ from yunmeng.kernel.link import Bus, Request, sense_subject
 from yunmeng.kernel.model import TypeLibrary
 from yunmeng.kernel.sense.channel import Channel
 from yunmeng.kernel.sense.devices import Devices, device_id
-from yunmeng.kernel.sense.effects import Command
+from yunmeng.kernel.sense.effects import Command, Observe
 from yunmeng.kernel.sense.gateway import Gateway, Greeting, Listen, Station
 from yunmeng.kernel.sense.mapping import Mapper, read_mapping
-from yunmeng.kernel.sense.repeats import Repeats
+from yunmeng.kernel.sense.repeats import Repeats, Said
 from yunmeng.kernel.sense.session import Session
 from yunmeng.kernel.sense.sink import Sink
 
@@ -113,6 +114,27 @@ class Hub:
         if handler is None:
             raise Unavailable("device.offline", device=command.device)
         return await handler(command)
+
+    def observe(self, observed: Observe) -> "tuple[Said, asyncio.Future[Any]]":
+        """Takes readings for a gateway whose library owns the sockets, once under their key.
+
+        The future is done when they are on disk, and at once for what came before (kept, or under way).
+        """
+        said = Said.NEW if observed.key is None else self.repeats.say(observed.key)
+        if said is not Said.NEW:
+            done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return said, done
+        futures = {self.sink.observe(reading) for reading in observed.readings}
+        held = futures.pop() if len(futures) == 1 else cast("asyncio.Future[Any]", asyncio.gather(*futures))
+        held.add_done_callback(partial(self._settle, observed.key))
+        return said, held
+
+    def _settle(self, key: Hashable, held: "asyncio.Future[Any]") -> None:
+        # asking for the failure also says that it was seen: not everybody waits for it
+        is_kept = not held.cancelled() and held.exception() is None
+        if key is not None:
+            (self.repeats.kept if is_kept else self.repeats.lost)(key)
 
     async def serve(self, bus: Bus) -> None:
         """Takes commands and frames from the bus."""

@@ -14,7 +14,7 @@ from yunmeng.kernel.link import Bus, obs_subject
 from yunmeng.kernel.model import Context, ContextLibrary, EntityType, ObservationBatch, encode_batch
 from yunmeng.kernel.sense import Swarm
 from yunmeng.kernel.store import History
-from yunmeng.kernel.trust import Principal
+from yunmeng.kernel.trust import Principal, Reach
 from yunmeng.node.parts import type_library
 from yunmeng.node.seed import upsert, upserts
 
@@ -57,13 +57,21 @@ class Feed:
             await asyncio.gather(self._past(), *(self._live(swarm) for swarm in self._swarms), *devices)
 
     async def _past(self) -> None:
-        if await self._history.count() > 50_000:
-            return
         now = now_us()
+        if await self._known(now - _PAST_H * _HOUR_US):
+            return
         for number, at in enumerate(range(now - _PAST_H * _HOUR_US, now, _STEP_US)):
             # who reports every hour has reported every hour
             due = [s for s in self._swarms if number % max(s.fleet.every_s * 1_000_000 // _STEP_US, 1) == 0]
             await self._all(at, due)
+
+    async def _known(self, start: int) -> bool:
+        """Tells whether the day before this start is filled in already: its first hours have values."""
+        fleet = self._swarms[0].fleet
+        attribute, type_, _ = self._terms[fleet.type][fleet.attributes[0].name]
+        end = start + 6 * _HOUR_US
+        steps = await self._history.trend(Reach(), type_, attribute, "avg", start, end, 6 * 3600)
+        return any(step.entities for step in steps)
 
     async def _all(self, at: int, swarms: Sequence[Swarm]) -> None:
         """Publishes what facilities observe at one moment."""

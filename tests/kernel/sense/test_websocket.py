@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from yunmeng.kernel.base import BadInput
-from yunmeng.kernel.sense import Effect, Send, Station
+from yunmeng.kernel.sense import Effect, Greeting, Send, Station
 
 Start = Callable[..., Awaitable[Field]]
 
@@ -34,12 +34,12 @@ class Greeted(LineSession):
 
     def __init__(self, station: Station) -> None:
         super().__init__(station)
-        assert station.greeting is not None
-        self._greeting = station.greeting
-        if station.greeting.path == "M2":
+        # one is made before anybody comes, to see whether the options are right
+        self._greeting = station.greeting or Greeting("")
+        if self._greeting.path == "M2":
             raise BadInput("device.unknown", gateway="line", device="M2")
-        if station.greeting.user and station.greeting.password != b"s:1":
-            raise BadInput("device.credential", gateway="line", device=station.greeting.path)
+        if self._greeting.user and self._greeting.password != b"s:1":
+            raise BadInput("device.credential", gateway="line", device=self._greeting.path)
 
     def opened(self, at: int) -> Iterable[Effect]:
         greeting = self._greeting

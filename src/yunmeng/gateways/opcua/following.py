@@ -111,7 +111,10 @@ class _Call:
     async def _hear(self, subscription: Any, names: dict[Any, str]) -> None:
         changed = asyncua("common.subscription").DataChangeEvent
         while not self._lost.is_set():
-            event: Any = await subscription.next_event(1.0)
+            try:
+                event: Any = await subscription.next_event(1.0)
+            except StopAsyncIteration:
+                return
             if isinstance(event, changed):
                 name = names.get(event.node.nodeid)
                 if name is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yunmeng.gateways.opcua.intake import Intake
-from yunmeng.gateways.opcua.library import asyncua
+from yunmeng.gateways.opcua.library import asyncua, failures
 from yunmeng.gateways.opcua.points import Point
 from yunmeng.kernel.base import from_us, now_us
 
@@ -17,19 +17,33 @@ _log = logging.getLogger("yunmeng.sense")
 
 async def missed(intake: Intake, nodes: Mapping[Point, Any], client: Any) -> None:
     """Takes from the server's history what came since each node's newest value."""
-    ua = asyncua("ua")
     for point, id in nodes.items():
         since = intake.since(point.node) if point.table else None
         if since is None:
             continue
-        node = client.get_node(id)
         try:
-            if ua.AccessLevel.HistoryRead not in await node.get_access_level():
-                continue
-            start, end = from_us(since), from_us(now_us() + _AHEAD_US)
-            values: Any = await node.read_raw_history(start, end, return_bounds=False)
-        except ua.UaStatusCodeError as error:
-            _log.info("%s: no history of %s: %s", intake.device, point.node, error)
-            continue
-        for value in values:
-            await intake.take(point.node, value)
+            await _missed(intake, point.node, client.get_node(id), since)
+        except failures() as error:  # whoever has no history is followed all the same
+            _log.info("%s: no history of %s: %s", intake.device, point.node, error or type(error).__name__)
+
+
+async def _missed(intake: Intake, name: str, node: Any, since: int) -> None:
+    ua = asyncua("ua")
+    if ua.AccessLevel.HistoryRead not in await node.get_access_level():
+        return
+    wanted = ua.ReadRawModifiedDetails(
+        IsReadModified=False,
+        StartTime=from_us(since),
+        EndTime=from_us(now_us() + _AHEAD_US),
+        ReturnBounds=False,
+    )
+    point: bytes | None = None
+    while True:
+        # the server says how much it tells at once, and where it goes on (OPC 10000-11 §6.3)
+        result: Any = await node.history_read(wanted, point)
+        result.StatusCode.check()
+        for value in result.HistoryData.DataValues:
+            await intake.take(name, value)
+        before, point = point, result.ContinuationPoint
+        if not point or point == before:
+            return

@@ -6,7 +6,7 @@ from typing import Any
 from yunmeng.gateways.opcua.points import Point
 from yunmeng.gateways.opcua.values import read_value
 from yunmeng.kernel.base import BadInput, now_us
-from yunmeng.kernel.sense import Hub, Said
+from yunmeng.kernel.sense import Hub, Observe
 
 
 class Intake:
@@ -37,10 +37,8 @@ class Intake:
             self.refuse(node, reason)
             return
         # the subscription and the history may both bring it
-        key = (self.device, node, moment, value, quality)
-        if self._hub.repeats.say(key) is Said.NEW:
-            await self._hub.sink.room()
-            self._hub.sink.observe(reading)
+        await self._hub.sink.room()
+        self._hub.observe(Observe((reading,), key=(self.device, node, moment, value, quality)))
         self._newest[node] = max(self._newest.get(node, 0), moment)
 
     def refuse(self, node: str, reason: BadInput) -> None:

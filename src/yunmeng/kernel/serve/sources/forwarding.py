@@ -10,9 +10,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from yunmeng.kernel.base.http import HttpClient, HttpTrouble, TooLong
 from yunmeng.kernel.model import CORE_CONTEXT, Context, context_link
-from yunmeng.kernel.serve.http_client import HttpClient
-from yunmeng.kernel.serve.http_connection import HttpTrouble, TooLong
 from yunmeng.kernel.serve.ngsild.negotiation import link_header
 from yunmeng.kernel.serve.replies import JSON, LD_JSON
 from yunmeng.kernel.serve.sources.registration import Registration

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _LARGEST_HEAD = 64 << 10
+_LONGEST_LINE = 4096
 _NO_BODY = frozenset((204, 304))
 
 
@@ -39,6 +40,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[HttpAnswer] | None = None
         self._received = bytearray()
+        self._body = bytearray()
         self._most = 0
         self._headers: dict[str, str] = {}
         self._status = 0
@@ -138,9 +140,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _read_body(self) -> None:
         if self._chunked:
-            body = _unchunked(self._received, self._most)
-            if body is not None:
-                self._finish(body[0], keep=len(self._received) == body[1])
+            self._read_chunks()
         elif self._length is not None:
             if len(self._received) >= self._length:
                 exact = len(self._received) == self._length
@@ -148,9 +148,30 @@ class HttpConnection(asyncio.Protocol):
         elif len(self._received) > self._most:
             raise TooLong("too large an answer")
 
+    def _read_chunks(self) -> None:
+        data, at = self._received, 0
+        while (end := data.find(b"\r\n", at)) >= 0:
+            size, start = int(bytes(data[at:end]).partition(b";")[0], 16), end + 2
+            if size < 0 or len(self._body) + size > self._most:
+                raise TooLong("too large an answer")
+            if size == 0:
+                over = _after_trailers(data, start)
+                if over is not None:
+                    self._finish(bytes(self._body), keep=len(data) == over)
+                    return
+                break
+            if len(data) < start + size + 2:
+                break
+            self._body += data[start : start + size]
+            at = start + size + 2
+        if end < 0 and len(data) - at > _LONGEST_LINE:
+            raise HttpTrouble("not HTTP")
+        del data[:at]
+
     def _finish(self, body: bytes, *, keep: bool) -> None:
         self.kept = self.kept and keep
         self._received.clear()
+        self._body.clear()
         if self._waiting is not None:
             self._waiting.set_result(HttpAnswer(self._status, self._headers, body))
 
@@ -172,25 +193,10 @@ def _length(text: str) -> int:
     return int(text)
 
 
-def _unchunked(data: bytearray, most: int) -> tuple[bytes, int] | None:
-    """Returns the body and where it ends once all chunks are there, None before."""
-    body, at = bytearray(), 0
-    while True:
-        end = data.find(b"\r\n", at)
-        if end < 0:
-            return None
-        size = int(bytes(data[at:end]).partition(b";")[0], 16)
-        if size < 0 or len(body) + size > most:
-            raise TooLong("too large an answer")
+def _after_trailers(data: bytearray, at: int) -> int | None:
+    """Returns where an answer ends, after what may follow its last chunk up to an empty line."""
+    while (end := data.find(b"\r\n", at)) >= 0:
+        if end == at:
+            return end + 2
         at = end + 2
-        if size == 0:
-            # what may follow the last chunk are trailers, up to an empty line
-            while (end := data.find(b"\r\n", at)) >= 0:
-                if end == at:
-                    return bytes(body), end + 2
-                at = end + 2
-            return None
-        if len(data) < at + size + 2:
-            return None
-        body += data[at : at + size]
-        at += size + 2
+    return None

@@ -10,7 +10,7 @@ from functools import lru_cache
 from time import monotonic
 from urllib.parse import urlsplit
 
-from yunmeng.kernel.serve.http_connection import HttpAnswer, HttpConnection, HttpTrouble, LeftIdle
+from yunmeng.kernel.base.http.connection import HttpAnswer, HttpConnection, HttpTrouble, LeftIdle
 
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 _MOST_IDLE = 32
@@ -20,9 +20,10 @@ Place = tuple[str, str, int]
 
 
 class HttpClient:
-    """Sends requests side by side; a connection serves one at a time."""
+    """Sends requests side by side; a connection serves one at a time, and is kept idle for ``idle_s``."""
 
-    def __init__(self) -> None:
+    def __init__(self, idle_s: float = _IDLE_S) -> None:
+        self._idle_s = idle_s
         self._idle: dict[Place, list[tuple[float, HttpConnection]]] = {}
         self._secure: ssl.SSLContext | None = None
 
@@ -74,7 +75,7 @@ class HttpClient:
     def _take(self, place: Place) -> HttpConnection | None:
         """Takes the connection that was used last; those that have waited long are closed."""
         kept = self._idle.get(place)
-        oldest = monotonic() - _IDLE_S
+        oldest = monotonic() - self._idle_s
         while kept and kept[0][0] < oldest:
             kept.pop(0)[1].close()
         return kept.pop()[1] if kept else None

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from yunmeng.kernel.serve.http_client import HttpClient
-from yunmeng.kernel.serve.http_connection import HttpTrouble, TooLong
+from yunmeng.kernel.base.http import HttpClient, HttpTrouble, TooLong
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-One: a\r\nx-one: b\r\n\r\nok"
 
@@ -71,6 +70,16 @@ async def test_a_connection_is_kept_and_serves_the_next_request() -> None:
         ([b"HTTP/1.1 204 No Content\r\n\r\n"], b"", 1),
         (
             [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\no", b"k\r\n0\r\nT: t\r\n\r\n"],
+            b"ok",
+            1,
+        ),
+        (
+            [
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r",
+                b"\nk\r",
+                b"\n0\r\n",
+                b"\r\n",
+            ],
             b"ok",
             1,
         ),

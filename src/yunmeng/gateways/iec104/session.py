@@ -133,6 +133,8 @@ class Iec104Session(FrameSession[Apdu]):
         except BadInput as reason:
             return [Refuse(frame, reason, told=number)]
         effects = list(self._orders.heard(asdu, at))
+        if not effects and asdu.negative:  # what we asked for of ourselves: an interrogation, the clock
+            _log.warning("%s: type %d refused with cause %d", self._place.peer, asdu.type, asdu.cause)
         if asdu.type == INITIALISED:
             # whatever it had told before is void (101, 6.4): it is asked for everything
             effects += self._ask(asdu.station, ("clock", "interrogate", "counters"), at)

@@ -17,7 +17,7 @@ from tests.nodes import free_port, refused
 
 from yunmeng.gateways.coap.payloads import CBOR, JSON, SENML_CBOR, SENML_JSON
 from yunmeng.gateways.coap.simulator import simulate
-from yunmeng.kernel.base import Unavailable
+from yunmeng.kernel.base import Unavailable, instant_us, now_us
 from yunmeng.kernel.link import MemoryBus
 from yunmeng.kernel.sense import DeviceRecord, Simulation
 
@@ -309,6 +309,28 @@ async def test_commands_wait_until_a_sleeping_device_speaks(listening: Listening
     assert [cbor2.loads(payload) for _, payload in config.set] == [{"interval": 60}]
     with refused("command.unknown"):
         await field.command("w1", "explode")
+
+
+async def test_who_orders_of_a_sleeping_device_is_told_that_it_is_kept(
+    listening: Listening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yunmeng.gateways.coap.orders._TELL_S", 0.1)
+    (tmp_path / "r.toml").write_text(
+        '[well]\npath = "wells/{device}"\nsleeps = true\nawake_s = 0\nkeep_s = 3600\n'
+        '[well.fields]\ndepth = "d"\n[well.commands.configure]\npath = "config"\n'
+    )
+    field = await listening(f"coap+udp://?resources={tmp_path}/r.toml")
+    config = Sensor()
+    async with device(free_port(), config=config) as context:
+        await post(context, field, "wells/w1", {"d": 1.0})
+        told = await field.command("w1", "configure", interval=60)
+        assert told["queued"] is True
+        assert 0 < instant_us(told["until"]) - now_us() <= 3_600_000_000
+        assert not config.set
+        await post(context, field, "wells/w1", {"d": 1.1})
+        async with asyncio.timeout(PATIENCE_S):
+            while not config.set:
+                await asyncio.sleep(0.01)
 
 
 async def test_a_registered_endpoint_can_be_commanded(listening: Listening, tmp_path: Path) -> None:

@@ -145,7 +145,9 @@ class Reception:
             self._forget(next(iter(self._desks)))
 
     def _forget(self, device: str) -> None:
-        self._hub.offline(device, self._desks.pop(device).command)
+        desk = self._desks.pop(device)
+        desk.leave()
+        self._hub.offline(device, desk.command)
 
 
 def _link(table: Table) -> str:

@@ -186,3 +186,39 @@ def test_the_response_that_is_due_begins_as_an_event(played: httpx.Client) -> No
     assert again["event"] == begun.json()["event"]
     event = get(played, f"/api/events/{begun.json()['event']}")
     assert event["responseLevel"] == "II"
+
+
+def test_the_flood_is_played_to_the_dispatch_order(played: httpx.Client) -> None:
+    more = [series(LOWER, "waterLevel", [103.0] * 2, "MTR", now_us() // HOUR * HOUR)]
+    send(played, "/api/water/series", "application/gml+xml", write_waterml(more))
+    table = "code,name,division,safeDischarge\nPLAYP,试验断面,421125,60\n"
+    send(played, "/api/water/register", "text/csv", table, type="FloodControlPoint")
+    link = (
+        "reservoirCode,flowsInto,travelTime,gated,manager\n"
+        "PLAY1,Reservoir:PLAY2,3,是,上游管理处\n"
+        "PLAY2,FloodControlPoint:PLAYP,2,是,下游管理处\n"
+    )
+    send(played, "/api/water/register", "text/csv", link, type="Reservoir")
+    inputs = {"rain": "150/12", "hours": "72", "warm_days": "9", "reservoir": UPPER, "members": "20"}
+    assert run(played, "water.forecast", **inputs)["state"] == "done"
+    done = run(played, "water.dispatch", division="421125", step_hours="3")
+    assert done["state"] == "done", done
+    result = done["result"]
+    assert result["reservoirs"] == 2
+    assert result["gap_percent"] <= 0.5
+    assert result["peak_cut_percent"]["joint"] > result["peak_cut_percent"]["rules"], result
+    page = {each["name"]: played.get(each["href"]).text for each in done["files"]}
+    assert "上游试验水库" in page["plan.zh-CN.html"]
+    assert page["plan.en.md"].startswith("# ")
+    path = f"/api/water/plans/{result['plan']}/steps"
+    early = played.post(path, json={"state": "issued"})
+    assert early.json()["key"] == "water.plan-step"
+    assert played.post(path, json={"state": "approved"}).status_code == 200
+    issued = played.post(path, json={"state": "issued"})
+    assert issued.json()["tasks"] == result["orders"] > 0
+    tasks = [
+        each for each in get(played, "/api/tasks", state="open") if each.get("partOfPlan") == result["plan"]
+    ]
+    assert len(tasks) == result["orders"]
+    assert {each["assignee"] for each in tasks} == {"上游管理处", "下游管理处"}
+    assert "m³/s" in tasks[0]["title"]

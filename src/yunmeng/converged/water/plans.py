@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from yunmeng.converged.water.reading import json_of
+from yunmeng.converged.water.entities import json_of
 from yunmeng.kernel.base import BadInput, format_us, make_urn
 
 _NEXT = {"draft": "approved", "approved": "issued", "issued": "ended"}

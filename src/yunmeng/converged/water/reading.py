@@ -16,7 +16,6 @@ from yunmeng.kernel.model import (
     Quality,
     TypeLibrary,
     compact_entity,
-    is_object,
     parse_q,
     parse_types,
 )
@@ -99,9 +98,3 @@ class Reader:
 
     def _plain(self, body: bytes) -> dict[str, Any]:
         return compact_entity(msgspec.json.decode(body, type=Document), self._context, "simplified")
-
-
-def json_of(entity: Mapping[str, Any], name: str) -> Any:
-    """Returns the JSON of a JsonProperty in simplified form, None without one."""
-    value = entity.get(name)
-    return value.get("json", value) if is_object(value) else value

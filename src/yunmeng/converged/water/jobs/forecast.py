@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from yunmeng.converged.water.entities import curve_of, limit_of, number_of
 from yunmeng.converged.water.flood import (
     LEVELS,
     Hydrology,
@@ -18,9 +19,8 @@ from yunmeng.converged.water.flood import (
 )
 from yunmeng.converged.water.jobs.hours import HOUR_US, hourly_mean, hourly_rain
 from yunmeng.converged.water.measuring.control import Floats
-from yunmeng.converged.water.reading import Reader, json_of
-from yunmeng.converged.water.register import ReservoirCurve, Season, flood_limits, reservoir_curve
-from yunmeng.kernel.base import BadInput, YunmengError, format_us, from_us, instant_us, make_urn, now_us
+from yunmeng.converged.water.reading import Reader
+from yunmeng.kernel.base import BadInput, YunmengError, format_us, instant_us, make_urn, now_us
 from yunmeng.kernel.compute import JobContext
 
 _SHOWN_REFUSALS = 50
@@ -91,34 +91,6 @@ def read_rain(text: str, hours: int) -> Floats:
     return line
 
 
-def limit_of(reservoir: Mapping[str, Any], at: int) -> float | None:
-    """Returns the flood limit (m) that holds at a time: by season where the reservoir has seasons."""
-    seasons = json_of(reservoir, "floodLimits")
-    if seasons:
-        rows = [Season(**row) for row in seasons.get("seasons", [])]
-        table = flood_limits(
-            rows, outside=seasons.get("outside"), transition_days=seasons.get("transitionDays", 0)
-        )
-        return float(table.at([from_us(at)])[0])
-    limit = reservoir.get("floodLimitLevel")
-    return float(limit) if isinstance(limit, int | float) else None
-
-
-def curve_of(reservoir: Mapping[str, Any]) -> ReservoirCurve:
-    """Returns a reservoir's curve. Raises ``BadInput("water.lacks")`` without one."""
-    points = json_of(reservoir, "curves")
-    if not points:
-        raise BadInput("water.lacks", id=reservoir["id"], name="curves")
-    return reservoir_curve(
-        points.get("level", []),
-        points.get("storage", []),
-        points.get("area"),
-        points.get("discharge"),
-        points.get("spill"),
-        name=str(reservoir.get("name", reservoir["id"])),
-    )
-
-
 async def _chosen(reader: Reader, inputs: Mapping[str, str]) -> list[dict[str, Any]]:
     if inputs.get("reservoir"):
         return [await reader.entity(inputs["reservoir"], "Reservoir")]
@@ -141,7 +113,7 @@ async def _forecast_one(
     reader: Reader, reservoir: Mapping[str, Any], stations: list[str], asked: Asked
 ) -> dict[str, Any]:
     hydrology = read_hydrology(reservoir.get("hydrologicalModel"))
-    area, level = _number(reservoir, "catchmentArea"), _number(reservoir, "waterLevel")
+    area, level = number_of(reservoir, "catchmentArea"), number_of(reservoir, "waterLevel")
     start = asked.at - asked.warm_h * HOUR_US
     weights = hydrology.weights or dict.fromkeys(stations, 1.0)
     past, filled = await hourly_rain(reader, weights, start, asked.warm_h)
@@ -207,10 +179,3 @@ def _body(
 
 def _at(value: float, unit: str, at: int) -> dict[str, Any]:
     return {"value": value, "unitCode": unit, "observedAt": format_us(at)}
-
-
-def _number(reservoir: Mapping[str, Any], name: str) -> float:
-    value = reservoir.get(name)
-    if not isinstance(value, int | float):
-        raise BadInput("water.lacks", id=reservoir["id"], name=name)
-    return float(value)

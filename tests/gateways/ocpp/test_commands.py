@@ -290,6 +290,24 @@ async def test_signed_firmware_and_diagnostics_have_names_of_their_own_in_1_6(li
         assert await field.command("CP-7", "log", url=URL) == {"fileName": "log.zip"}
 
 
+async def test_a_setting_that_the_station_does_not_take_fails_the_command(listening: Start) -> None:
+    field = await listening("ocpp+ws://")
+    rows = [
+        {"attribute_status": status, "component": {"name": "C"}, "variable": {"name": name}}
+        for name, status in (("Good", "Accepted"), ("Bad", "UnknownVariable"))
+    ]
+    async with station(field, "2.0.1", answers={"SetVariables": {"set_variable_result": rows}}) as made:
+        await field.online("CP-7")
+        with refused("command.refused") as caught:
+            await field.command("CP-7", "configure", **{"C.Good": 1, "C.Bad": 2})
+        assert "C.Bad: UnknownVariable" in str(caught.value)
+        assert len(made.told[0][1]["set_variable_data"]) == 2
+    async with station(field, "1.6", "CP-6"):
+        await field.online("CP-6")
+        with refused("command.arguments"):
+            await field.command("CP-6", "configure", A=1, B=2)
+
+
 async def test_any_action_may_be_sent_by_its_own_name(listening: Start) -> None:
     field = await listening("ocpp+ws://")
     answers = {"InstallCertificate": {"status": "Failed", "status_info": {"reason_code": "NoSpace"}}}

@@ -245,6 +245,7 @@ def test_a_row_for_one_context_goes_before_the_one_for_all() -> None:
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "availability": {"operative": True},
     "cancel-reservation": {"reservation": 1},
+    "configure": {"C.V": True},
     "data": {"vendor": "A"},
     "firmware": {"url": "u"},
     "get": {"names": ["C[1].V[x]"]},

@@ -151,11 +151,20 @@ def _get(arguments: Arguments, is16: bool) -> Built:
 
 
 def _set(arguments: Arguments, is16: bool) -> Built:
-    name, value = str(arguments["name"]), arguments["value"]
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return _configure({str(arguments["name"]): arguments["value"]}, is16)
+
+
+def _configure(arguments: Arguments, is16: bool) -> Built:
+    """Settings by their names; 1.6 takes one at a time."""
+    texts = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in arguments.items()
+    }
     if is16:
-        return "ChangeConfiguration", {"key": name, "value": text}
-    return "SetVariables", {"setVariableData": [{"attributeValue": text, **_variable(name)}]}
+        ((key, value),) = texts.items()
+        return "ChangeConfiguration", {"key": key, "value": value}
+    rows = [{"attributeValue": value, **_variable(name)} for name, value in texts.items()]
+    return "SetVariables", {"setVariableData": rows}
 
 
 def _reserve(arguments: Arguments, is16: bool) -> Built:
@@ -271,6 +280,7 @@ COMMANDS: dict[str, Build] = {
     "cancel-reservation": _unreserve,
     "clear-cache": _clear_cache,
     "clear-limit": _clear_limit,
+    "configure": _configure,
     "data": _data,
     "firmware": _firmware,
     "get": _get,

@@ -102,13 +102,9 @@ class Orders:
         yield from self._next(at)
 
     def _told(self, command: Command, call: Call, message: CallResult, at: int) -> Iterator[Effect]:
-        status = message.payload.get("status", "Accepted")
-        if status not in _DONE:
-            info = message.payload.get("statusInfo", {})
-            more = " ".join(str(info[name]) for name in ("reasonCode", "additionalInfo") if name in info)
-            error = BadInput(
-                "command.refused", device=command.device, name=command.name, reason=f"{status} {more}".strip()
-            )
+        status, why = _outcome(message.payload)
+        if why:
+            error = BadInput("command.refused", device=command.device, name=command.name, reason=why)
             yield from self._flight.failed(message.id, error)
         elif call.action in _REPORTED and status == "Accepted" and "requestId" in call.payload:
             # the command is answered by its report, which may take the station a while
@@ -123,3 +119,17 @@ class Orders:
             command, call = self._waiting.popleft()
             self._asked[call.id] = command, call
             yield from self._flight.send(call.id, command, self._codec.encode(call), at)
+
+
+def _outcome(payload: Payload) -> tuple[str, str]:
+    """Returns the status of an answer, and why the station did not do it, empty when it did."""
+    status: str = payload.get("status", "Accepted")
+    info: Payload = payload.get("statusInfo", {})
+    told = [str(info[name]) for name in ("reasonCode", "additionalInfo") if name in info]
+    why = [] if status in _DONE else [status, *told]
+    rows: list[Payload] = payload.get("setVariableResult", [])
+    for row in rows:
+        if row["attributeStatus"] not in _DONE:
+            name = f"{row['component']['name']}.{row['variable']['name']}"
+            why.append(f"{name}: {row['attributeStatus']}")
+    return status, " ".join(why)

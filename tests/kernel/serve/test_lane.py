@@ -80,3 +80,15 @@ async def test_no_message_grows_without_end(writes: int) -> None:
     await sent(keeper, writes)
     assert max(map(len, keeper.messages)) <= 250
     assert sum(map(len, keeper.messages)) == writes
+
+
+async def test_whoever_was_answered_can_write_again_at_once() -> None:
+    keeper = Keeper()
+    keeper.let_go.set()
+    bus = MemoryBus()
+    await bus.serve(WRITES, keeper.answer)
+    lane = WriteLane(bus)
+    async with asyncio.timeout(5):
+        for number in range(20):
+            await lane.send(write(number))
+    assert len(keeper.messages) == 20

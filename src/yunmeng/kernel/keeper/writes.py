@@ -33,6 +33,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
 MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 
+_EXPIRES = f'"{EXPIRY}"'.encode()
 _UNCOMMON = frozenset(("scope", EXPIRY))
 
 Key = tuple[str, str]
@@ -57,9 +58,8 @@ class Version:
 
     @property
     def expires(self) -> int:
-        """When something of it expires (µs UTC), 0 for never; what came prepared never does."""
-        made_ready = self._document is None and self.put is not None
-        return 0 if made_ready else next_expiry(self.document)
+        """When something of it expires (µs UTC), 0 for never."""
+        return next_expiry(self.document) if _EXPIRES in self.body else 0
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from yunmeng.kernel.model.apply import (
     is_expired,
     next_expiry,
 )
-from yunmeng.kernel.model.attribute_kinds import EXPIRY, NULL, VALUE_MEMBERS
+from yunmeng.kernel.model.attribute_kinds import EXPIRY, INSTANCE_MEMBERS, NULL, VALUE_MEMBERS
 from yunmeng.kernel.model.change_records import (
     ChangeRecord,
     decode_changes,
@@ -89,6 +89,7 @@ __all__ = [
     "DEFAULT_VOCAB",
     "DIVISION",
     "EXPIRY",
+    "INSTANCE_MEMBERS",
     "LOCATION",
     "NAMESPACE",
     "NGSI_LD",

@@ -43,7 +43,8 @@ _RESERVED = (
     )
     | frozenset(NGSI_LD + name for name in ("hasLanguageMap", "hasJSON", "hasValueList", "hasObjectList"))
 )
-_IGNORED = frozenset(("@context", *TIMES))
+# what an entity has beside attributes; a context was read before, and times only the system writes
+_OWN = frozenset(("id", "@id", "type", "@type", "scope", EXPIRY, "@context", *TIMES))
 # what only answers may have (§4.5.2, §4.5.3), or only a proof (§4.5.2.2)
 _PREVIOUS = frozenset(f"previous{name[0].upper()}{name[1:]}" for name in _KIND_OF_MEMBER)
 _SEALED = frozenset(("entityIdSealed", "entityTypeSealed"))
@@ -107,15 +108,9 @@ def _entity(body: dict[str, Any], mode: Mode) -> Document:
     document: Document = {}
     names = mode.names
     for name, value in body.items():
-        if name in ("id", "@id"):
-            document["id"] = _id(value)
-        elif name in ("type", "@type"):
-            document["type"] = _types(mode, value)
-        elif name == "scope":
-            document["scope"] = _scopes(value, nulls=mode.nulls)
-        elif name == EXPIRY:
-            document[EXPIRY] = _expiry(mode, name, value)
-        elif name not in _IGNORED:
+        if name in _OWN:
+            _take_own(document, mode, name, value)
+        else:
             uri = names[name]
             if uri in _RESERVED:
                 raise BadInput("name.reserved", name=name)
@@ -125,6 +120,17 @@ def _entity(body: dict[str, Any], mode: Mode) -> Document:
             if uri in _GEO_NAMES:
                 _must_be_geo(name, document[uri])
     return document
+
+
+def _take_own(document: Document, mode: Mode, name: str, value: object) -> None:
+    if name in ("id", "@id"):
+        document["id"] = _id(value)
+    elif name in ("type", "@type"):
+        document["type"] = _types(mode, value)
+    elif name == "scope":
+        document["scope"] = _scopes(value, nulls=mode.nulls)
+    elif name == EXPIRY:
+        document[EXPIRY] = _expiry(mode, name, value)
 
 
 def _id(value: object) -> str:
@@ -187,14 +193,19 @@ def _instances(mode: Mode, name: str, value: object) -> list[Document]:
         if mode.simplified and value.keys().isdisjoint(_KIND_OF_MEMBER):
             return [{"type": "Property", "value": value}]
         return [_instance(mode, name, value)]
-    if is_array(value) and value and all(is_object(item) and _is_instance(item) for item in value):
+    if is_array(value) and value and _are_instances(value):
         return _many(mode, name, value)
     return [{"type": "Property", "value": plain_value(mode, name, value)}]
 
 
-def _is_instance(item: dict[str, Any]) -> bool:
-    kind = item.get("type")
-    return (isinstance(kind, str) and kind in VALUE_MEMBERS) or not item.keys().isdisjoint(_KIND_OF_MEMBER)
+def _are_instances(items: list[Any]) -> bool:
+    for item in items:
+        if not is_object(item):
+            return False
+        kind = item.get("type")
+        if not (isinstance(kind, str) and kind in VALUE_MEMBERS) and item.keys().isdisjoint(_KIND_OF_MEMBER):
+            return False
+    return True
 
 
 def _many(mode: Mode, name: str, items: list[Any]) -> list[Document]:

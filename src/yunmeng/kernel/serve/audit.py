@@ -15,6 +15,7 @@ AUDIT_SUBJECT = "aud.http"
 _API = Principal("urn:yunmeng:service:api", kind="service", roles=("service",))
 _MOST_WAITING = 20_000
 _MOST_PER_PACK = 500
+_COMPANY_S = 0.01
 
 _log = logging.getLogger("yunmeng.serve")
 _encode = msgspec.msgpack.Encoder().encode
@@ -68,6 +69,9 @@ class AuditTrail:
                 _settle(pack, error)
             else:
                 _settle(pack, None)
+            if len(pack) > 1:
+                # there are many at once: the next pack takes those that come meanwhile
+                await asyncio.sleep(_COMPANY_S)
 
 
 def _settle(pack: "list[tuple[AuditEvent, asyncio.Future[None]]]", error: YunmengError | None) -> None:

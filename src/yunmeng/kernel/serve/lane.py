@@ -14,7 +14,9 @@ LARGEST_MESSAGE = 16 << 20
 """Well below what the bus carries in one message (32 MiB)."""
 PATIENCE_S = 30.0
 
-# one is with the keeper while the next one gathers: a message costs bus and keeper as much as a small write
+# While one is with the keeper the next one gathers: a message, and its commit, cost all processes as much as
+# five writes do. Large ones are worth their own, and the keeper must not wait while the next is made ready.
+_LARGE = 1 << 20
 _MOST_ON_THE_WAY = 2
 _MOST_TOGETHER = 250
 _API = Principal("urn:yunmeng:service:api", kind="service", roles=("service",))
@@ -28,6 +30,8 @@ class WriteLane:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._waiting: deque[tuple[bytes, asyncio.Future[WriteReply]]] = deque()
+        self._bytes = 0
+        self._sending = 0
         self._senders: set[asyncio.Task[None]] = set()
 
     async def send(self, write: bytes) -> WriteReply:
@@ -37,26 +41,34 @@ class WriteLane:
         """
         reply: asyncio.Future[WriteReply] = asyncio.get_running_loop().create_future()
         self._waiting.append((write, reply))
-        if len(self._senders) < _MOST_ON_THE_WAY:
+        self._bytes += len(write)
+        if self._sending < (_MOST_ON_THE_WAY if self._bytes >= _LARGE else 1):
+            self._sending += 1
             sender = asyncio.create_task(self._drain())
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
         return await reply
 
     async def _drain(self) -> None:
-        while self._waiting:
-            together = self._gather()
-            message = encode_writes([write for write, _ in together])
-            try:
-                answer = await self._bus.request(WRITES, message, _API, timeout_s=PATIENCE_S)
-            except YunmengError as error:
-                for _, reply in together:
-                    if not reply.done():
-                        reply.set_exception(error)
-            else:
-                for (_, reply), one in zip(together, _replies(answer).replies, strict=True):
-                    if not reply.done():
-                        reply.set_result(one)
+        # a task that has ended is not yet discarded when whoever it answered sends again
+        try:
+            while self._waiting:
+                await self._send(self._gather())
+        finally:
+            self._sending -= 1
+
+    async def _send(self, together: "list[tuple[bytes, asyncio.Future[WriteReply]]]") -> None:
+        message = encode_writes([write for write, _ in together])
+        try:
+            answer = await self._bus.request(WRITES, message, _API, timeout_s=PATIENCE_S)
+        except YunmengError as error:
+            for _, reply in together:
+                if not reply.done():
+                    reply.set_exception(error)
+        else:
+            for (_, reply), one in zip(together, _replies(answer).replies, strict=True):
+                if not reply.done():
+                    reply.set_result(one)
 
     def _gather(self) -> list[tuple[bytes, "asyncio.Future[WriteReply]"]]:
         together = [self._waiting.popleft()]
@@ -66,4 +78,5 @@ class WriteLane:
             if size > LARGEST_MESSAGE:
                 break
             together.append(self._waiting.popleft())
+        self._bytes -= sum(len(write) for write, _ in together)
         return together

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from yunmeng.kernel.base import BadInput, format_us, now_us, unit
-from yunmeng.kernel.model import Context, Document, expand_entity, expand_fragment
+from yunmeng.kernel.model import INSTANCE_MEMBERS, Context, Document, expand_entity, expand_fragment
 from yunmeng.kernel.serve.routes import Call
 
 _NULL = "urn:ngsi-ld:null"
@@ -68,9 +68,10 @@ def check_instance(instance: Document, latest: str) -> None:
     observed_at = instance.get("observedAt", "")
     if observed_at > latest and observed_at != _NULL:
         raise BadInput("time.future", time=observed_at, latest=latest)
-    for name, value in instance.items():
-        if value.__class__ is list and ":" in name:
-            _check_all(cast("list[Any]", value), latest)
+    if not INSTANCE_MEMBERS.issuperset(instance):
+        for name, value in instance.items():
+            if value.__class__ is list and ":" in name:
+                _check_all(cast("list[Any]", value), latest)
 
 
 def _check_all(instances: Iterable[Any], latest: str) -> None:

@@ -105,7 +105,12 @@ async def _start_servers(settings: Settings, folder: DataFolder, stack: AsyncExi
         stack.push_async_callback(bus.stop)
         starting.append(bus.start())
     if settings.bus.mqtt_port:
-        listener = NatsServer(folder.path / "mqtt", sync=settings.bus.sync, mqtt_port=settings.bus.mqtt_port)
+        listener = NatsServer(
+            folder.path / "mqtt",
+            sync=settings.bus.sync,
+            mqtt_port=settings.bus.mqtt_port,
+            each=settings.bus.mqtt_sign_in == "each",
+        )
         stack.push_async_callback(listener.stop)
         starting.append(listener.start())
     if settings.history.engine == "chdb":

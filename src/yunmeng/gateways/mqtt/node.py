@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from yunmeng.gateways.mqtt.codec import MqttCodec, connect
 from yunmeng.gateways.mqtt.messages import CONNACK, CONNECT, PUBACK, SUBACK, SUBSCRIBE, Packet, Publish
+from yunmeng.gateways.mqtt.rights import Door
+from yunmeng.gateways.mqtt.tables import chosen_topics
 from yunmeng.kernel.base import Unavailable
 from yunmeng.kernel.link import Consumer, MqttInbox
 from yunmeng.kernel.sense import Hub
@@ -38,6 +40,10 @@ async def serve_node(hub: Hub) -> None:
         raise Unavailable("mqtt.listener")
     inbox = await MqttInbox.open(hub.folder / "mqtt")
     try:
+        if inbox.signs_in:
+            door = Door(hub.devices, hub.gateway.id, chosen_topics(hub.listen.options))
+            door.own = inbox.credential
+            await inbox.guard(door.admit)
         await _greet(inbox)
         while True:
             await _Desk(hub, inbox).work()

@@ -38,6 +38,10 @@ class TopicPattern:
         found = self._expression.fullmatch(topic)
         return found.groupdict() if found else None
 
+    def of(self, device: str) -> str:
+        """Returns the filter of one device's topics; of all where they do not name the device."""
+        return "/".join([_filter(level.replace("{device}", device)) for level in self.pattern.split("/")])
+
     def fill(self, names: Mapping[str, str]) -> str:
         """Returns the topic with these parts. Raises ``BadInput("mqtt.topic-part")``."""
 

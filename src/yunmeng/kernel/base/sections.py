@@ -53,7 +53,7 @@ class BusSettings:
     """The bus 传; an empty ``url`` starts a server of our own at ``port`` (0: a free one).
 
     ``max_bytes`` is what all its streams may hold together. At ``mqtt_port`` (0: nowhere) a listener of our
-    own meets MQTT devices.
+    own meets MQTT devices, which show one ``shared`` password or ``each`` a credential of its own.
     """
 
     engine: Literal["memory", "nats"] = "nats"
@@ -61,6 +61,7 @@ class BusSettings:
     token: Secret = _NONE
     port: int = _within(0, 0, 65_535)
     mqtt_port: int = _within(0, 0, 65_535)
+    mqtt_sign_in: Literal["shared", "each"] = "shared"
     max_bytes: int = _within(4 << 30, 1 << 20)
     sync: Literal["always", "interval"] = "always"
 

@@ -1,7 +1,8 @@
 """Transport 传: the bus between processes and nodes."""
 
 from yunmeng.kernel.link.memory import MemoryBus
-from yunmeng.kernel.link.mqtt_inbox import MqttInbox
+from yunmeng.kernel.link.mqtt_doorman import Rights
+from yunmeng.kernel.link.mqtt_inbox import MqttInbox, to_subject
 from yunmeng.kernel.link.nats import NatsBus
 from yunmeng.kernel.link.port import Bus, Consumer, Extent, Handler, Message, Request, Stream, StreamName
 from yunmeng.kernel.link.server import NatsServer
@@ -31,6 +32,7 @@ __all__ = [
     "NatsBus",
     "NatsServer",
     "Request",
+    "Rights",
     "Stream",
     "StreamName",
     "alert_subject",
@@ -44,4 +46,5 @@ __all__ = [
     "sense_subject",
     "sized_streams",
     "subject_tokens",
+    "to_subject",
 ]

@@ -5,12 +5,14 @@ consumer wants it; messages of QoS 0 pass by. Topics are subjects there: ``/`` i
 empty level is ``/``.
 """
 
+import asyncio
 from collections.abc import Callable
 from hashlib import blake2s
 from pathlib import Path
 from typing import cast
 
 from yunmeng.kernel.base import BadInput, Unavailable
+from yunmeng.kernel.link.mqtt_doorman import QUESTIONS, Admit, Doorman
 from yunmeng.kernel.link.nats_connection import Listening, NatsConnection
 from yunmeng.kernel.link.nats_consumer import NatsConsumer
 from yunmeng.kernel.link.nats_parser import Frame
@@ -31,6 +33,7 @@ class MqttInbox:
         self._connection = connection
         self._folder = folder
         self._listening: list[Listening] = []
+        self._answering: set[asyncio.Future[None]] = set()
 
     @classmethod
     async def open(cls, folder: Path) -> "MqttInbox":
@@ -76,6 +79,24 @@ class MqttInbox:
     async def publish(self, topic: str, payload: bytes) -> None:
         """Publishes to whoever has subscribed, at QoS 0."""
         await self._connection.send(to_subject(topic), payload)
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether the server asks for each device by itself; then somebody has to :meth:`guard`."""
+        return self._folder.signs_in
+
+    async def guard(self, admit: Admit) -> None:
+        """Answers who may come in, until the connection is closed; while nobody does, no device comes in."""
+        doorman = Doorman(self._folder.issuer_seed(), admit)
+
+        def receive(frame: Frame) -> None:
+            task = asyncio.ensure_future(self._connection.send(frame.reply, doorman.answer(frame)))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+        await self._connection.listen(QUESTIONS, receive)
+        # a device that comes before the server knows of us would wait for nobody
+        await self._connection.flush()
 
     async def leave(self) -> None:
         """Hands on nothing any more."""

@@ -33,15 +33,24 @@ _WATCHER = 'while kill -0 "$0" && kill -0 "$1"; do sleep 1; done 2>/dev/null; ki
 class NatsServer:
     """A NATS server with JetStream in a data folder; started again when it dies, ended with its parent.
 
-    With ``mqtt_port`` it is a server for MQTT 3.1.1 devices; :class:`MqttInbox` takes what they publish.
+    With ``mqtt_port`` it is a server for MQTT 3.1.1 devices; :class:`MqttInbox` takes what they publish, and
+    with ``each`` lets them in one by one.
     """
 
     def __init__(
-        self, folder: Path, *, port: int = 0, sync: str = "always", ready_s: float = 20.0, mqtt_port: int = 0
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        sync: str = "always",
+        ready_s: float = 20.0,
+        mqtt_port: int = 0,
+        each: bool = False,
     ) -> None:
         self._folder = ServerFolder(folder)
         self._wanted_port = port
         self._mqtt_port = mqtt_port
+        self._each = each
         self._sync = sync
         self._ready_s = ready_s
         self._port = port
@@ -85,7 +94,7 @@ class NatsServer:
             self._token = self._folder.token()
             if self._mqtt_port:
                 check_port(self._mqtt_port)
-            self._folder.write_config(self._port, self._sync, self._mqtt_port)
+            self._folder.write_config(self._port, self._sync, self._mqtt_port, each=self._each)
             child = await self._launch(binary)
             self._folder.write_ports(self._port, self._mqtt_port)
         except BaseException:

@@ -12,6 +12,7 @@ from typing import IO
 
 from yunmeng.kernel.base import Broken, Conflict, Unavailable
 from yunmeng.kernel.link.memory import MAX_PAYLOAD
+from yunmeng.kernel.link.mqtt_doorman import ACCOUNT, public_key, read_seed
 
 HOST = "127.0.0.1"
 _LOG_BYTES = 16 * 1024**2
@@ -96,10 +97,23 @@ class ServerFolder:
             write_private(file, secrets.token_urlsafe(32))
         return file.read_text().strip()
 
-    def write_config(self, port: int, sync: str, mqtt_port: int = 0) -> None:
+    def issuer_seed(self) -> bytes:
+        """Returns the key by which devices are let in one by one; made at the first start."""
+        file = self.path / "issuer"
+        if not file.exists():
+            write_private(file, secrets.token_hex(32))
+        return read_seed(file)
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether the server that runs here asks for each device by itself."""
+        return "auth_callout" in (self.config.read_text() if self.config.exists() else "")
+
+    def write_config(self, port: int, sync: str, mqtt_port: int = 0, *, each: bool = False) -> None:
         """Writes the server's configuration; ``sync`` is ``always`` or a time such as ``2s``.
 
-        With ``mqtt_port`` it is a server for MQTT devices, which see nothing but each other's topics.
+        With ``mqtt_port`` it is a server for MQTT devices, which see nothing but each other's topics. Where
+        ``each`` is true, the gateway is asked who a device is, and says which topics it may use.
         """
         settings: dict[str, object] = {
             "host": HOST,
@@ -117,7 +131,11 @@ class ServerFolder:
         }
         if mqtt_port:
             del settings["authorization"]
-            settings["accounts"] = {"DEVICES": {"jetstream": "enabled", "users": self._mqtt_users()}}
+            settings["accounts"] = {ACCOUNT: {"jetstream": "enabled", "users": self._mqtt_users()}}
+            if each:
+                issuer = public_key(self.issuer_seed())
+                asks = {"issuer": issuer, "account": ACCOUNT, "auth_users": ["gateway"]}
+                settings["authorization"] = {"auth_callout": asks, "timeout": 5}
             # the packet identifiers of one subscription are the cap; ours take far longer than the default
             settings["mqtt"] = {"host": HOST, "port": mqtt_port, "ack_wait": "60s", "max_ack_pending": 65_535}
         write_private(self.config, json.dumps(settings, indent=1))

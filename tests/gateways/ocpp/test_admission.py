@@ -1,6 +1,8 @@
 """Who may connect and who may charge: the register, credentials, tokens."""
 
 import asyncio
+import json
+import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -12,8 +14,11 @@ from ocpp.exceptions import OCPPError
 from tests.field import Field
 from tests.gateways.ocpp.stations import VERSIONS, boot, dialled, say, station
 from tests.kernel.keeper.conftest import House
+from tests.kernel.sense.test_websocket import certificate
 from tests.nodes import refused
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from yunmeng.kernel.sense import DeviceRecord
 
@@ -81,6 +86,24 @@ async def test_a_station_shows_its_own_credential(
     )
     assert (await device.until(b"\r\n\r\n")).split()[1] == str(status).encode()
     assert len(field.hub.channels) == (status == 101)
+
+
+async def test_a_station_comes_over_tls_with_its_credential(
+    listening: Start, house: House, tmp_path: Path
+) -> None:
+    """Security profile 2."""
+    cert, key = certificate(tmp_path)
+    records = [DeviceRecord("ocpp", "CP-7", key=sha256(b"secret").hexdigest())]
+    field = await listening(f"ocpp+wss://?cert={cert}&key={key}", bus=house.bus, records=records)
+    trust = ssl.create_default_context(cafile=str(cert))
+    url = f"wss://CP-7:secret@127.0.0.1:{field.port}/CP-7"
+    async with connect(url, ssl=trust, subprotocols=[Subprotocol("ocpp2.0.1")], proxy=None) as link:
+        await link.send(json.dumps([2, "1", "Heartbeat", {}]))
+        assert json.loads(await link.recv())[:2] == [3, "1"]
+    with pytest.raises(InvalidStatus):
+        await connect(
+            url.replace("secret", "guess"), ssl=trust, subprotocols=[Subprotocol("ocpp2.0.1")], proxy=None
+        )
 
 
 @pytest.mark.parametrize("version", VERSIONS)

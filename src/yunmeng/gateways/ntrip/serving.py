@@ -1,7 +1,7 @@
 """Which side of NTRIP we are: a caster (``ntrip+tcp``), or a client of one (``ntrip+connect``)."""
 
-from yunmeng.gateways.ntrip.caster import serve_caster
 from yunmeng.gateways.ntrip.client import serve_client
+from yunmeng.gateways.ntrip.peers import serve_caster
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.sense import Hub
 

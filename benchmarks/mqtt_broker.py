@@ -1,4 +1,4 @@
-"""Single messages of QoS 1 through a mosquitto to the bus; broker, gateway and bus are processes."""
+"""Single messages of QoS 1 through a mosquitto to the bus, and on into the history; each a process."""
 
 import asyncio
 import json
@@ -13,12 +13,14 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from benchmarks.figures import Figure, cpu_seconds
+from benchmarks.keeper_process import settings_in
 from yunmeng.gateways.mqtt.codec import MqttCodec, connect
 from yunmeng.gateways.mqtt.messages import CONNACK, Publish
 from yunmeng.gateways.mqtt.simulator import Line
 from yunmeng.kernel.base import now_us
 from yunmeng.kernel.link import NatsBus, NatsServer
 from yunmeng.kernel.model import decode_batch
+from yunmeng.kernel.store import HistoryServer, open_history
 
 SENSORS, REPORTS = 500, 400
 LINES = 4
@@ -73,6 +75,71 @@ async def _measured(nats: NatsServer, broker: asyncio.subprocess.Process, port: 
         Figure("sense.mqtt-broker", count / took, "messages/s", parts),
         Figure("sense.mqtt-broker-core", count / busy["gateway"], "messages/s a core"),
     ]
+
+
+async def into_history() -> list[Figure]:
+    """Returns how many messages a second come off a broker and are in the history; nothing without one."""
+    binary = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/sbin")
+    if binary is None:
+        return []
+    with tempfile.TemporaryDirectory() as name:
+        nats, history = NatsServer(Path(name) / "bus"), HistoryServer(Path(name) / "history")
+        await asyncio.gather(nats.start(), history.start())
+        try:
+            async with (
+                _keeper(name, nats, history) as keeper,
+                _mosquitto(binary, Path(name)) as (broker, port),
+                _gateway(f"mqtt+connect://127.0.0.1:{port}?use=weather&clean=1", nats) as gateway,
+            ):
+                pids = {
+                    "gateway": gateway.pid,
+                    "bus": nats.pid,
+                    "keeper": keeper.pid,
+                    "history": history.pid,
+                    "broker": broker.pid,
+                }
+                return await _stored(Path(name), history, port, pids)
+        finally:
+            await asyncio.gather(nats.stop(), history.stop())
+
+
+async def _stored(folder: Path, history: HistoryServer, port: int, pids: dict[str, int]) -> list[Figure]:
+    reading = open_history(settings_in(folder), history.url, history.password)
+    share = SENSORS // LINES
+    streams = [messages(range(line * share, (line + 1) * share), REPORTS) for line in range(LINES)]
+    count = share * LINES * REPORTS
+    before = {part: cpu_seconds(pid) for part, pid in pids.items()}
+    began = time.perf_counter()
+    await asyncio.gather(*[_sent(port, stream) for stream in streams])
+    while await reading.count() < count:  # noqa: ASYNC110 -- another process writes
+        await asyncio.sleep(0.05)
+    took = time.perf_counter() - began
+    busy = {part: round(cpu_seconds(pid) - before[part], 2) for part, pid in pids.items()}
+    await reading.close()
+    ours = sum(seconds for part, seconds in busy.items() if part != "broker")
+    parts: dict[str, float] = {f"{part}, processor s": s for part, s in busy.items()}
+    return [
+        Figure("sense.mqtt-history", count / took, "messages/s", parts),
+        # what two cores carry that have nothing else to do, such as the broker and the devices
+        Figure("sense.mqtt-history-capacity", count / (ours / 2), "messages/s on 2 cores"),
+    ]
+
+
+@asynccontextmanager
+async def _keeper(
+    folder: str, nats: NatsServer, history: HistoryServer
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    arguments = (folder, nats.url, nats.token, history.url, history.password)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.keeper_process", *arguments), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        await asyncio.wait_for(process.stdout.readline(), 60)
+        yield process
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def _sent(port: int, stream: bytes) -> None:
@@ -141,5 +208,5 @@ async def _mosquitto(binary: str, folder: Path) -> AsyncIterator[tuple[asyncio.s
 if __name__ == "__main__":
     import uvloop
 
-    for figure in uvloop.run(through_broker()):
+    for figure in (*uvloop.run(through_broker()), *uvloop.run(into_history())):
         print(figure)

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.figures import Figure, cpu_seconds, pss_mb
-from benchmarks.mqtt_broker import messages, through_broker
+from benchmarks.mqtt_broker import into_history, messages, through_broker
 from yunmeng.gateways.hj212.session import Hj212Session
 from yunmeng.gateways.hj212.simulator import Logger
 from yunmeng.gateways.jt808.session import Jt808Session
@@ -216,6 +216,7 @@ def run() -> list[Figure]:
         *(jt808(), sl651(), hj212(), mqtt()),
         *uvloop.run(tcp()),
         *uvloop.run(through_broker()),
+        *uvloop.run(into_history()),
         *uvloop.run(idle()),
     ]
 

@@ -55,6 +55,14 @@ ABOUT = {
         "messages/s",
     ),
     "sense.mqtt-broker-core": ("the same by the processor time of the gateway", "messages/s a core"),
+    "sense.mqtt-history": (
+        "single MQTT messages of QoS 1, through a broker until they are in the history",
+        "messages/s",
+    ),
+    "sense.mqtt-history-capacity": (
+        "the same by the processor time of gateway, bus, keeper and history together",
+        "messages/s on 2 cores",
+    ),
     "sense.tcp": ("JT/T 808 reports over 500 connections, acknowledged once they are on disk", "frames/s"),
     "sense.tcp-core": ("the same by the processor time of the gateway", "frames/s a core"),
     "sense.idle": ("memory of a gateway with 20,000 idle connections", "MB"),

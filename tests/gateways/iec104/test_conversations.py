@@ -406,6 +406,19 @@ async def test_a_station_that_does_not_confirm_is_given_up(listening: Listening,
         await doing
 
 
+async def test_a_command_that_was_given_up_is_not_carried_out_later(listening: Listening, port: Port) -> None:
+    field, outside = await started(listening, port, "interrogate=0&wait=0.5&k=1&t1=60")
+    doing = asyncio.create_task(field.command("shahu", "single", ioa=1, value="on"))
+    late = asyncio.create_task(field.command("shahu", "double", ioa=2, value="on"))
+    assert (await outside.asdu()).type == 45
+    for each in (doing, late):
+        with refused("command.timeout"):
+            await each
+    outside.say(Supervisory(1))
+    outside.say(Unnumbered(Function.TESTFR_ACT))
+    assert await outside.hear() == Unnumbered(Function.TESTFR_CON)
+
+
 async def test_a_point_is_read(listening: Listening, port: Port) -> None:
     field, outside = await started(listening, port)
     doing = asyncio.create_task(field.command("shahu", "read", ioa=16_385))

@@ -67,6 +67,25 @@ def test_no_more_than_k_wait_for_their_acknowledgement() -> None:
     assert said(link.heard(Supervisory(5), 0)) == []
 
 
+def test_what_waits_for_its_turn_can_be_withdrawn() -> None:
+    link = started(Limits(k=1))
+    assert said(link.push(ASDU, 0)) == [Numbered(0, 0, ASDU)]
+    assert said(link.push(b"late", 0)) == []
+    link.withdraw(b"late")
+    link.withdraw(ASDU)
+    assert said(link.heard(Supervisory(1), 0)) == []
+
+
+def test_nothing_is_sent_while_the_transfer_is_stopped() -> None:
+    link = started(Limits(k=1))
+    list(link.push(ASDU, 0))
+    list(link.push(b"late", 0))
+    list(link.ask(Function.STOPDT_ACT, 0))
+    assert said(link.heard(Supervisory(1), 0)) == []
+    list(link.heard(Unnumbered(Function.STOPDT_CON), 0))
+    assert said(link.push(ASDU, 0)) == []
+
+
 def test_what_is_not_acknowledged_within_t1_ends_the_connection() -> None:
     link = started()
     list(link.push(ASDU, 5 * S))

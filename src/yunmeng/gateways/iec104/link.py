@@ -85,9 +85,14 @@ class Link:
         yield self._write(Unnumbered(function))
 
     def push(self, asdu: bytes, at: int) -> Iterator[Effect]:
-        """Sends an ASDU as soon as fewer than k wait for their acknowledgement."""
+        """Sends an ASDU as soon as fewer than k wait for their acknowledgement; none while stopped."""
         self._queue.append(asdu)
         yield from self._go_on(at)
+
+    def withdraw(self, asdu: bytes) -> None:
+        """Does not send what still waits for its turn: nobody wants it any more."""
+        if asdu in self._queue:
+            self._queue.remove(asdu)
 
     def heard(self, message: Apdu, at: int) -> Iterator[Effect]:
         """Takes the numbers of an APDU, and answers a U frame.
@@ -158,6 +163,8 @@ class Link:
             self._waiting.popleft()
 
     def _go_on(self, at: int) -> Iterator[Effect]:
+        if not self.started or self._asked is Function.STOPDT_ACT:
+            self._queue.clear()
         while self._queue and len(self._waiting) < self._limits.k:
             yield self._write(Numbered(self._next, self._safe, self._queue.popleft()))
             self._next = (self._next + 1) % MODULO

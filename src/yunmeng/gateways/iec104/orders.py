@@ -32,19 +32,22 @@ class _Open:
 class Orders:
     """What was sent and waits; an order is never sent twice, for it would be carried out twice.
 
-    ``push`` sends an ASDU; a station has ``wait_s`` for each confirmation and ``end_s`` until it terminates
-    what it confirmed. Where ``terminates`` is False a confirmation is the end.
+    ``push`` sends an ASDU, ``withdraw`` takes back one that has not left. A station has ``wait_s`` for each
+    confirmation and ``end_s`` until it terminates what it confirmed. Where ``terminates`` is False a
+    confirmation is the end.
     """
 
     def __init__(
         self,
         push: Callable[[Asdu, int], Iterable[Effect]],
+        withdraw: Callable[[Asdu], None],
         *,
         wait_s: float = 10.0,
         end_s: float = 60.0,
         terminates: bool = True,
     ) -> None:
         self._push = push
+        self._withdraw = withdraw
         self._wait_us, self._end_us = int(wait_s * 1e6), int(end_s * 1e6)
         self._terminated = _TERMINATED if terminates else frozenset[int]()
         self._open: dict[Key, _Open] = {}
@@ -88,10 +91,11 @@ class Orders:
             yield self._end(key, {"value": value})
 
     def tick(self, at: int) -> Iterator[Effect]:
-        """Gives up what was not answered in time."""
+        """Gives up what was not answered in time; what has not even left will not be carried out later."""
         for key, waiting in list(self._open.items()):
             if waiting.due <= at:
                 del self._open[key]
+                self._withdraw(waiting.sent)
                 error = Unavailable("command.timeout", device=waiting.command.device)
                 yield Answer(waiting.command.id, error=error)
 

@@ -52,6 +52,7 @@ class Iec104Session(FrameSession[Apdu]):
         self._link = Link(self._codec, read_limits(options))
         self._orders = Orders(
             self._push,
+            lambda asdu: self._link.withdraw(write_asdu(asdu, self._shape)),
             wait_s=_seconds(options, "wait", "10"),
             end_s=_seconds(options, "end", "60"),
             terminates=options.get("termination", "yes") != "no",

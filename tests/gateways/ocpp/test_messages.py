@@ -26,7 +26,7 @@ from yunmeng.gateways.ocpp.session import OcppSession
 from yunmeng.gateways.ocpp.simulator import SimulatedStation
 from yunmeng.gateways.ocpp.tokens import Tokens
 from yunmeng.kernel.base import instant_us
-from yunmeng.kernel.sense import Effect, Greeting, Identify, Observe, Refuse, Send
+from yunmeng.kernel.sense import Answer, Command, Effect, Greeting, Identify, Observe, Refuse, Send
 
 CODEC = OcppCodec()
 NOW = instant_us(AT)
@@ -277,6 +277,18 @@ def test_every_command_makes_a_request_of_its_version(version: str) -> None:
         if ARGUMENTS.get(name) and (version, name) != ("1.6", "get"):
             with refused("command.arguments"):
                 build(name, {}, version)
+
+
+def test_a_command_that_waited_too_long_for_its_turn_is_never_sent() -> None:
+    made = session("1.6")
+    first, *_ = made.command(Command("a", "CP-7", "unlock", {"evse": 1}), NOW)
+    assert isinstance(first, Send)
+    assert list(made.command(Command("b", "CP-7", "reset"), NOW)) == []
+    assert list(made.command(Command("c", "CP-7", "reset"), NOW + 25_000_000)) == []
+    later = [each for each in made.tick(NOW + 31_000_000) if isinstance(each, Answer | Send)]
+    assert [each.command for each in later if isinstance(each, Answer)] == ["a", "b"]
+    (sent,) = [json.loads(each.data) for each in later if isinstance(each, Send)]
+    assert sent[2] == "Reset"
 
 
 def test_a_request_gets_the_number_that_it_misses() -> None:

@@ -43,7 +43,7 @@ class Orders:
         self._codec = codec
         self._version = version
         self._flight: InFlight[str] = InFlight(wait_s=_WAIT_S, attempts=1)
-        self._waiting: deque[tuple[Command, Call]] = deque()
+        self._waiting: deque[tuple[int, Command, Call]] = deque()
         self._asked: dict[str, tuple[Command, Call]] = {}
         self._reports: dict[int, _Report] = {}
 
@@ -55,7 +55,7 @@ class Orders:
         """
         if len(self._waiting) >= _MOST_WAITING:
             raise Unavailable("device.offline", device=command.device)
-        self._waiting.append((command, Call(str(uuid4()), action, payload)))
+        self._waiting.append((at + int(_WAIT_S * 1e6), command, Call(str(uuid4()), action, payload)))
         yield from self._next(at)
 
     def answered(self, message: CallResult, at: int) -> tuple[Violation | None, list[Effect]]:
@@ -115,8 +115,13 @@ class Orders:
             yield from self._flight.answered(message.id, message.payload)
 
     def _next(self, at: int) -> Iterator[Effect]:
-        if self._waiting and not len(self._flight):
-            command, call = self._waiting.popleft()
+        while self._waiting and not len(self._flight):
+            due, command, call = self._waiting.popleft()
+            if due <= at:
+                # who ordered it has given it up: done now, it would surprise
+                gone = Unavailable("command.timeout", device=command.device)
+                yield Answer(command.id, error=gone)
+                continue
             self._asked[call.id] = command, call
             yield from self._flight.send(call.id, command, self._codec.encode(call), at)
 

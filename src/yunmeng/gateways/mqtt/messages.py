@@ -15,7 +15,10 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):
-    """An application message; ``packet`` is its identifier, 0 at QoS 0 (§3.3)."""
+    """An application message; ``packet`` is its identifier, 0 at QoS 0 (§3.3).
+
+    ``properties`` are those of MQTT 5, as they came (§3.3.2.3 there).
+    """
 
     topic: str
     payload: bytes
@@ -23,3 +26,4 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
     packet: int = 0
     retain: bool = False
     dup: bool = False
+    properties: bytes = b""

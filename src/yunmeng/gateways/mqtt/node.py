@@ -13,7 +13,7 @@ from yunmeng.gateways.mqtt.codec import MqttCodec, connect
 from yunmeng.gateways.mqtt.messages import CONNACK, CONNECT, PUBACK, SUBACK, SUBSCRIBE, Packet, Publish
 from yunmeng.gateways.mqtt.rights import Door
 from yunmeng.gateways.mqtt.tables import chosen_topics
-from yunmeng.kernel.base import Unavailable
+from yunmeng.kernel.base import BadInput, Unavailable
 from yunmeng.kernel.link import Consumer, MqttInbox
 from yunmeng.kernel.sense import Hub
 from yunmeng.kernel.sense.transports import transport
@@ -35,9 +35,12 @@ async def serve_node(hub: Hub) -> None:
 
     Raises:
         Unavailable: ``mqtt.listener`` when the node runs none.
+        BadInput: ``sense.option`` for MQTT 5, which the listener does not speak.
     """
     if hub.folder is None or not (hub.folder / "mqtt").exists():
         raise Unavailable("mqtt.listener")
+    if (version := hub.listen.options.get("version", "3.1.1")) != "3.1.1":
+        raise BadInput("sense.option", name=hub.listen.name, option="version", value=version)
     inbox = await MqttInbox.open(hub.folder / "mqtt")
     try:
         if inbox.signs_in:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2s
 
 from yunmeng.gateways.mqtt.codec import MqttCodec, connect, subscribe
+from yunmeng.gateways.mqtt.codec5 import Mqtt5Codec, connect5, reasons, subscribe5
 from yunmeng.gateways.mqtt.messages import (
     CONNACK,
+    DISCONNECT,
     PINGREQ,
     PINGRESP,
     PUBACK,
@@ -19,7 +21,7 @@ from yunmeng.gateways.mqtt.messages import (
 from yunmeng.gateways.mqtt.routes import Order, Route, Table
 from yunmeng.gateways.mqtt.sparkplug import NAMESPACE, SparkplugHost
 from yunmeng.gateways.mqtt.tables import chosen_topics
-from yunmeng.kernel.base import BadInput, Secret
+from yunmeng.kernel.base import BadInput, Secret, Unavailable
 from yunmeng.kernel.model import Reading
 from yunmeng.kernel.sense import (
     Close,
@@ -36,6 +38,7 @@ from yunmeng.kernel.sense import (
 )
 
 _KEEP_ALIVE_S = 60
+_REFUSED = 0x80
 _MOST_ROUTES = 200_000
 _log = logging.getLogger("yunmeng.sense")
 
@@ -48,7 +51,8 @@ class MqttSession(FrameSession[Packet | Publish]):
     """
 
     def __init__(self, station: Station) -> None:
-        super().__init__(MqttCodec())
+        self._is_5 = station.options.get("version", "3.1.1") == "5"
+        super().__init__(Mqtt5Codec() if self._is_5 else MqttCodec())
         self._station = station
         rows = chosen_topics(station.options)
         self._tables = [Table(name, row) for name, row in rows.items() if row.topic]
@@ -71,7 +75,7 @@ class MqttSession(FrameSession[Packet | Publish]):
         self._since = at // 1000
         yield Send(
             self.codec.encode(
-                connect(
+                (connect5 if self._is_5 else connect)(
                     options.get("client") or self._client(),
                     user=options.get("user", ""),
                     password=Secret(options.get("password", "")).reveal(),
@@ -114,12 +118,16 @@ class MqttSession(FrameSession[Packet | Publish]):
         """Answers what the broker itself says."""
         if isinstance(message, Publish) or message.kind == PINGRESP:
             return ()
-        if message.kind == CONNACK and len(message.body) == 2:
-            return self._signed_in(message.body[1])
+        body, longest = message.body, 1 << 16 if self._is_5 else 2
+        if message.kind == CONNACK and 2 <= len(body) <= longest:
+            return self._signed_in(body[1])
         if message.kind == SUBACK:
-            return self._subscribed(frame, message.body[2:])
-        if message.kind == PUBACK and len(message.body) == 2:
-            return self._published.answered(int.from_bytes(message.body, "big"), {"published": True})
+            return self._subscribed(frame, reasons(body) if self._is_5 else body[2:])
+        if message.kind == PUBACK and 2 <= len(body) <= longest:
+            return self._taken(int.from_bytes(body[:2], "big"), body[2] if len(body) > 2 else 0)
+        if message.kind == DISCONNECT and self._is_5:
+            _log.error("%s: the broker hangs up, reason %s", self._station.peer, body[:1].hex() or "00")
+            return (Close(),)
         return (Refuse(frame, bad_frame("MQTT", f"packet {message.kind}")), Close())
 
     def command(self, command: Command, at: int) -> Iterable[Effect]:
@@ -224,14 +232,23 @@ class MqttSession(FrameSession[Packet | Publish]):
             filters |= dict.fromkeys(self._sparkplug.filters, 1)
             filters |= {self._host: 1} if self._host else {}
         if filters:
-            yield Send(self.codec.encode(subscribe(self._next(), filters)))
+            asked = (subscribe5 if self._is_5 else subscribe)(self._next(), filters)
+            yield Send(self.codec.encode(asked))
         if self._host:
             yield Send(self.codec.encode(self._state(online=True)))
 
+    def _taken(self, packet: int, reason: int) -> Iterable[Effect]:
+        """The broker's word on what we published; from 0x80 on it is no (MQTT 5 §3.4.2.1)."""
+        if reason < _REFUSED:
+            return self._published.answered(packet, {"published": True})
+        error = Unavailable("command.refused", device="-", name="publish", reason=f"{reason:02X}")
+        return self._published.failed(packet, error)
+
     def _subscribed(self, frame: bytes, codes: bytes) -> Iterator[Effect]:
         self.subscribed = True
-        if 0x80 in codes:
-            yield Refuse(frame, BadInput("mqtt.subscription", number=codes.index(0x80) + 1))
+        refused = [number for number, code in enumerate(codes, start=1) if code >= _REFUSED]
+        if refused:
+            yield Refuse(frame, BadInput("mqtt.subscription", number=refused[0]))
 
     def _state(self, *, online: bool) -> Publish:
         """The word of a primary host (Sparkplug 3.0.0 §6.4.23): will and birth bear one time."""

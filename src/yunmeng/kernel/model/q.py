@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, time
+from functools import lru_cache
 from math import isfinite
 
 import msgspec
@@ -40,6 +41,7 @@ _RAW = re.compile(r"[^;|,()\"]+")
 _TIME_MEMBERS = frozenset((*TIMES, "observedAt"))
 _DEEPEST = 32
 _LONGEST = 16_384
+_KEPT = 512
 
 
 def parse_q(
@@ -55,7 +57,14 @@ def parse_q(
     """
     if len(text) > _LONGEST:
         raise BadInput("q.long", characters=len(text))
-    return _Reader(text, context, frozenset(expand_values), links).whole()
+    read = _read if len(text) <= _KEPT else _read.__wrapped__
+    return read(text, context, frozenset(expand_values), links)
+
+
+# pages and dashboards ask the same again and again
+@lru_cache(maxsize=512)
+def _read(text: str, context: Context, expand_values: frozenset[str], links: int | None) -> Condition:
+    return _Reader(text, context, expand_values, links).whole()
 
 
 def parse_path(text: str, context: Context) -> Path:

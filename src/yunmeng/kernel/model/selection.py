@@ -26,6 +26,7 @@ _T = TypeVar("_T")
 _WORD = re.compile(r"[^,|;&()\s]+")
 _SCOPE = re.compile(r"(?:/(?:\+|[^\W\d_]\w*))*(?:/#)?\Z")
 _DEEPEST = 32
+_KEPT = 512
 
 
 def parse_types(text: str, context: Context) -> TypeSelection:
@@ -33,6 +34,13 @@ def parse_types(text: str, context: Context) -> TypeSelection:
 
     Raises ``BadInput`` with ``types.selection`` and the position, or ``name.invalid``.
     """
+    read = _types if len(text) <= _KEPT else _types.__wrapped__
+    return read(text, context)
+
+
+# pages and dashboards ask the same again and again
+@lru_cache(maxsize=512)
+def _types(text: str, context: Context) -> TypeSelection:
     return _Selection[TypeSelection](
         text,
         "types.selection",

@@ -1,6 +1,6 @@
 """The links between the pages of an answer (ETSI GS CIM 009 §5.5.9, §6.3.10)."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import accepted
@@ -29,5 +29,9 @@ def _address(call: Call, limit: int, offset: int, *, ordered: bool) -> str:
     kept = [(n, v) for n, v in parameters_of(call.request).multi_items() if n not in ("limit", "offset")]
     pairs = [*kept, ("limit", str(limit)), ("offset", str(offset))]
     # parameters in one order: equal pages of entities have equal addresses
-    query = urlencode(sorted(pairs) if ordered else pairs, quote_via=quote, safe=":*")
+    query = "&".join([f"{_quoted(n)}={_quoted(v)}" for n, v in (sorted(pairs) if ordered else pairs)])
     return f"{call.request.url.path.rstrip('/')}?{query}"
+
+
+def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else quote(text, safe=":*")

@@ -106,37 +106,35 @@ class Finder:
         return self._ordered(plan, "entities e INDEXED BY entities_by_id", where, light=light)
 
     def _driven(self, plan: Plan, where: list[Sql]) -> Walk | None:
-        sizes = self._sizes(plan.rows)
-        best = min(range(len(sizes)), key=sizes.__getitem__)
-        if sizes[best] > SELECTIVE:
+        found = [entities for entities in self._found(plan.rows) if entities is not None]
+        if not found:
             return None
-        rest = [rows for place, rows in enumerate(plan.rows) if place != best and sizes[place] <= SELECTIVE]
-        plan.ask = plan.ask or len(rest) < len(plan.rows) - 1
-        driver = plan.rows[best]
-        source = (
-            f"(SELECT DISTINCT entity FROM ({driver.text})) r CROSS JOIN entities e ON e.entity = r.entity"  # noqa: S608 -- own pieces
-        )
-        limits = [*where, *plan.rest, *(Sql(f"e.entity IN ({r.text})", r.parameters) for r in rest)]
-        return self._ordered(
-            plan, Sql(source, driver.parameters), limits, light=sizes[best] <= SELECTIVE // 4
-        )
+        plan.ask = plan.ask or len(found) < len(plan.rows)
+        entities = sorted(found[0].intersection(*found[1:]))
+        if not entities:
+            return self._ordered(plan, "entities e", [Sql("1 = 0")])
+        source = Sql("carray(?) r CROSS JOIN entities e ON e.entity = r.value", (whole_numbers(entities),))
+        light = min(map(len, found)) <= SELECTIVE // 4
+        return self._ordered(plan, source, [*where, *plan.rest], light=light)
 
-    def _sizes(self, rows: list[Sql]) -> list[int]:
-        """Returns how many rows each leaves; what leaves far more than the best is not counted to its end.
+    def _found(self, rows: list[Sql]) -> list[set[int] | None]:
+        """Returns the entities that each leaves; of what leaves far more than the best None.
 
-        A box, which stands last, is the cheapest to count and mostly the best.
+        A box, which stands last, is the cheapest to search and mostly the best.
         """
-        sizes, most = [SELECTIVE + 1] * len(rows), SELECTIVE
+        found: list[set[int] | None] = [None] * len(rows)
+        most = SELECTIVE
         for place in reversed(range(len(rows))):
-            size = self._size(rows[place], most)
-            if size <= most:
-                sizes[place], most = size, min(most, max(size * _FAR_MORE, _FEW))
-        return sizes
+            entities = found[place] = self._entities(rows[place], most)
+            if entities is not None:
+                most = min(most, max(len(entities) * _FAR_MORE, _FEW))
+        return found
 
-    def _size(self, rows: Sql, most: int) -> int:
-        # the limit is inside, so that a huge set is not counted to its end
-        text = f"SELECT count(*) FROM (SELECT 1 FROM ({rows.text}) LIMIT ?)"  # noqa: S608 -- own pieces
-        return self._session.number(Sql(text, (*rows.parameters, most + 1)))
+    def _entities(self, rows: Sql, most: int) -> set[int] | None:
+        # the limit is inside, so that a huge set is not searched to its end
+        text = f"SELECT entity FROM ({rows.text}) LIMIT ?"  # noqa: S608 -- own pieces
+        found = self._session.all(text, (*rows.parameters, most + 1))
+        return None if len(found) > most else {row[0] for row in found}
 
     def _shape_limit(self, plan: Plan) -> list[Sql]:
         return [self._session.dialect.among("e.shape", sorted(plan.shapes))] if plan.narrow else []

@@ -10,7 +10,7 @@ from tests.field import all_types
 from tests.nodes import refused
 
 from yunmeng.kernel.model import Quality
-from yunmeng.kernel.sense import Mapper, read_mapping
+from yunmeng.kernel.sense import DeviceRecord, Devices, Mapper, read_mapping
 
 TABLE = """
 [meter]
@@ -170,3 +170,14 @@ def test_a_unit_of_another_quantity_is_refused(tmp_path: Path) -> None:
     file.write_text(TABLE.replace('"CMT"', '"KWT"'), encoding="utf-8")
     with refused("unit.mismatch"):
         mapper(file, "place")
+
+
+def test_a_device_speaks_for_the_entity_that_the_register_gives_it(file: Path) -> None:
+    lake = "urn:ngsi-ld:Reservoir:42010600001"
+    places = Devices([DeviceRecord("g", "7", options={"entity": lake}), DeviceRecord("g", "8")])
+    tables = read_mapping(file)
+    place = Mapper(tables["place"], all_types(), gateway="g", division="420100", places=places)
+    assert place.reading("7", 1, {"level": 950}).series[0].entity == lake
+    assert place.entity("8") == "urn:ngsi-ld:Reservoir:420100:8"
+    meter = Mapper(tables["meter"], all_types(), gateway="g", division="420100", places=places)
+    assert meter.entity("7") == "urn:ngsi-ld:SmartMeter:g:7"

@@ -20,7 +20,8 @@ class DeviceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``address`` is what the device calls itself (terminal number, meter address, station code); ``division``
     a GB/T 2260 code, ``mapping`` the table of ``mapping.toml`` it speaks by; ``key`` is the SHA-256 of its
-    credential in hex; ``options`` are the protocol's own (dialect, password by reference, register map).
+    credential in hex; ``options`` are the protocol's own (dialect, password by reference, register map), and
+    ``entity``, the URN of a registered entity that takes its values in place of one named after the address.
     """
 
     gateway: str
@@ -53,10 +54,16 @@ class Devices:
 
     def __init__(self, records: Iterable[DeviceRecord] = ()) -> None:
         self._known = {device_id(record.gateway, record.address): record for record in records}
+        self.moves = 0
+        """How often a device was given to another entity: who remembers entities forgets them then."""
 
     def find(self, gateway: str, address: str) -> DeviceRecord | None:
         """Returns the device of this address, or None when nobody registered it."""
         return self._known.get(device_id(gateway, address))
+
+    def entity(self, gateway: str, address: str) -> str:
+        """Returns the entity that takes a device's values, empty when it is named after the address."""
+        return _entity(self.find(gateway, address))
 
     def of(self, gateway: str) -> list[DeviceRecord]:
         """Returns the devices that one gateway may speak with."""
@@ -76,7 +83,12 @@ class Devices:
 
     async def _renew(self, note: RecordNote, state: StateReader) -> None:
         record = await state.record(DEVICES, note.tenant, note.id)
-        if record is None:
-            self._known.pop(note.id, None)
-        else:
+        before = self._known.pop(note.id, None)
+        if record is not None:
             self._known[note.id] = msgspec.json.decode(record.body, type=DeviceRecord)
+        if _entity(before) != _entity(self._known.get(note.id)):
+            self.moves += 1
+
+
+def _entity(record: DeviceRecord | None) -> str:
+    return record.options.get("entity", "") if record is not None else ""

@@ -62,7 +62,14 @@ class Hub:
         file = Path(listen.options["mapping"]) if "mapping" in listen.options else mapping
         tables = read_mapping(file) if file.exists() else {}
         self.mappers = {
-            name: Mapper(table, types, gateway=gateway.id, division=self.division, synthetic=made_up)
+            name: Mapper(
+                table,
+                types,
+                gateway=gateway.id,
+                division=self.division,
+                synthetic=made_up,
+                places=devices,
+            )
             for name, table in tables.items()
         }
 

@@ -31,6 +31,7 @@ import msgspec
 
 from yunmeng.kernel.base import BadInput, Broken, conversion
 from yunmeng.kernel.model import AttributeRow, EntityType, Quality, Reading, Series, TypeLibrary
+from yunmeng.kernel.sense.devices import Devices
 from yunmeng.kernel.sense.mapping_csv import read_points
 
 Value = float | int | str | None
@@ -130,12 +131,21 @@ class Mapper:
     """Turns the fields of messages into readings, after one table; its series are made once a device."""
 
     def __init__(
-        self, table: MappingTable, types: TypeLibrary, *, gateway: str, division: str, synthetic: bool = False
+        self,
+        table: MappingTable,
+        types: TypeLibrary,
+        *,
+        gateway: str,
+        division: str,
+        synthetic: bool = False,
+        places: Devices | None = None,
     ) -> None:
         self._type = types.type(table.type)
         self._gateway = gateway
         self._division = division
         self._synthetic = synthetic
+        self._places = places or Devices()
+        self._moves = self._places.moves
         self._id = table.id or f"urn:ngsi-ld:{table.type}:{{gateway}}:{{device}}"
         if strange := set(_NAMES.findall(self._id)) - _ID_NAMES:
             raise Broken("mapping.bad", file=gateway, reason=f"id: {{{strange.pop()}}}")
@@ -166,7 +176,13 @@ class Mapper:
         return self._units.get(name, "")
 
     def entity(self, device: str, division: str = "") -> str:
-        """Returns the id of a device's entity; what no URN may hold is percent-encoded."""
+        """Returns the id of a device's entity: the one that the register gives it, if it is of this type.
+
+        Else one named after the device; what no URN may hold is percent-encoded.
+        """
+        given = self._places.entity(self._gateway, device)
+        if given.startswith(f"urn:ngsi-ld:{self._type.name}:"):
+            return given
         name = quote(device, safe="-._~:")
         names = {"gateway": self._gateway, "device": name, "division": division or self._division}
         return self._id.format(**names)
@@ -186,6 +202,9 @@ class Mapper:
         Raises ``BadInput("mapping.value")`` for a text where the table wants to reckon.
         """
         names = tuple(fields)
+        if self._moves != self._places.moves:
+            self._moves = self._places.moves
+            self._shapes.clear()
         shape = self._shapes.get(names) or self._shape(names)
         series = shape.series.get((device, division)) or self._make(shape, device, division)
         raws: list[Value] = list(fields.values())

@@ -41,13 +41,13 @@ def province(reservoirs, *, gated=True, steps=16, seed=5):
 
 
 def test_two_reservoirs_cut_the_flood_to_what_they_can_hold():
-    # 300 come to both for two hours, 100 are safe; a holds 400 and b all 600: nothing is over
+    # 300 come to both for two hours, 100 are safe; a holds 400 and b 600: nothing is over
     system, horizon = two([300.0, 300.0], [300.0, 300.0], safe=100.0, storage=(600.0, 300.0))
     plan = optimise(system, horizon, FREE)
     assert plan.value == pytest.approx(0.0, abs=1e-6)
     assert plan.gap < 1e-9
     assert residual(system, horizon, plan) < 1e-8
-    # with room for 300 a must let 300 go, 200 are safe within the two hours: b cannot help, it is shut already
+    # with room for 300 a must let 300 go, 200 are safe in two hours; b is shut already
     system, horizon = two([300.0, 300.0], [300.0, 300.0], safe=100.0, storage=(700.0, 350.0))
     plan = optimise(system, horizon, FREE)
     assert plan.value == pytest.approx(100.0)

@@ -113,4 +113,8 @@ def _sum(intakes: Sequence[Mapping[date, float | None]]) -> dict[date, float | N
 def _day(value: object, default: date) -> date:
     if is_object(value):
         value = value.get("@value")
-    return from_us(instant_us(value)).astimezone(SHANGHAI).date() if isinstance(value, str) else default
+    if not isinstance(value, str):
+        return default
+    return (
+        from_us(instant_us(value)).astimezone(SHANGHAI).date() if "T" in value else date.fromisoformat(value)
+    )

@@ -4,7 +4,8 @@ import asyncio
 import csv
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,11 +79,57 @@ class Plant:
     async def stop(self) -> None:
         await self.server.stop()
 
-    async def say(self, name: str, value: Any, at: datetime = NOON, status: int = 0) -> None:
-        kind = ua.VariantType.Double if isinstance(value, float) else None
-        await self.nodes[name].write_value(
-            ua.DataValue(ua.Variant(value, kind), ua.StatusCode(status), SourceTimestamp=at)
-        )
+    async def say(self, name: str, value: float, at: datetime = NOON, status: int = 0) -> None:
+        variant = ua.Variant(value, ua.VariantType.Double)
+        await self.nodes[name].write_value(ua.DataValue(variant, ua.StatusCode(status), SourceTimestamp=at))
+
+
+class Elsewhere:
+    """A plant in a thread of its own: a server takes seconds to start, so that tests share one."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.plant = Plant()
+        self.do(self.plant.start()).result(120)
+
+    def do(self, work: Any) -> Any:
+        """The future of some work at the plant."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    @property
+    def port(self) -> int:
+        return self.plant.port
+
+    async def say(self, *what: Any) -> None:
+        await asyncio.wrap_future(self.do(self.plant.say(*what)))
+
+    async def on(self, name: str, method: str, *what: Any) -> Any:
+        """What a method of a node returns."""
+        return await asyncio.wrap_future(self.do(getattr(self.plant.nodes[name], method)(*what)))
+
+    def close(self) -> None:
+        self.do(self.plant.stop()).result(60)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Elsewhere]:
+    found = Elsewhere()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+async def found(elsewhere: Elsewhere) -> Elsewhere:
+    """The shared plant as it was in the beginning."""
+    for name, value in (("Flow", 1.0), ("Pressure", 2.0), ("Speed", 1480.0)):
+        await elsewhere.say(name, value, NOON - timedelta(hours=1))
+    await elsewhere.on("Speed", "set_writable")
+    return elsewhere
 
 
 @asynccontextmanager
@@ -102,7 +149,7 @@ def points(tmp_path: Path) -> Path:
     return tmp_path / "plant.csv"
 
 
-def url(found: Plant, points: Path, **options: str) -> str:
+def url(found: Plant | Elsewhere, points: Path, **options: str) -> str:
     more = "".join(f"&{name}={value}" for name, value in options.items())
     return f"opcua+connect://127.0.0.1:{found.port}/plant?device=mill&period=50&mapping={points}{more}"
 
@@ -116,53 +163,54 @@ async def until(field: Field, attribute: str, value: float | None) -> Seen:
             await asyncio.sleep(0.02)
 
 
-async def test_changes_reach_the_bus_with_the_sources_time(listening: Listening, points: Path) -> None:
-    async with plant() as found:
-        field = await listening(url(found, points))
-        await field.seen(3)
-        await found.say("Flow", 42.5)
-        seen = await until(field, "volumeFlow", 42.5)
-        assert (seen.entity, seen.at) == (
-            "urn:ngsi-ld:ProcessPump:opcua:mill:P1",
-            instant_us("2026-07-01T12:00:00Z"),
-        )
-        assert (await until(field, "outletPressure", 200.0)).unit == "KPA", "the node says bar"
+async def test_changes_reach_the_bus_with_the_sources_time(
+    listening: Listening, found: Elsewhere, points: Path
+) -> None:
+    field = await listening(url(found, points))
+    await field.seen(3)
+    await found.say("Flow", 42.5)
+    seen = await until(field, "volumeFlow", 42.5)
+    assert (seen.entity, seen.at) == (
+        "urn:ngsi-ld:ProcessPump:opcua:mill:P1",
+        instant_us("2026-07-01T12:00:00Z"),
+    )
+    assert (await until(field, "outletPressure", 200.0)).unit == "KPA", "the node says bar"
 
 
-async def test_a_status_is_a_quality(listening: Listening, points: Path) -> None:
-    async with plant() as found:
-        field = await listening(url(found, points))
-        await field.seen(3)
-        for minute, (status, quality) in enumerate(
-            (
-                ("UncertainLastUsableValue", Quality.UNCERTAIN),
-                ("UncertainSubstituteValue", Quality.SUBSTITUTED),
-                ("BadSensorFailure", Quality.BAD),
-                ("BadWaitingForInitialData", Quality.MISSING),
-                ("Good", Quality.GOOD),
-            ),
-            start=1,
-        ):
-            code = getattr(ua.StatusCodes, status)
-            at = NOON + timedelta(minutes=minute)
-            await found.say("Flow", 7.0 + minute, at, code)
-            async with asyncio.timeout(15):
-                while not (told := [each for each in await field.seen(3) if each.at == micros(at)]):
-                    await asyncio.sleep(0.02)
-            assert [each.quality for each in told] == [quality]
+async def test_a_status_is_a_quality(listening: Listening, found: Elsewhere, points: Path) -> None:
+    field = await listening(url(found, points))
+    await field.seen(3)
+    for minute, (status, quality) in enumerate(
+        (
+            ("UncertainLastUsableValue", Quality.UNCERTAIN),
+            ("UncertainSubstituteValue", Quality.SUBSTITUTED),
+            ("BadSensorFailure", Quality.BAD),
+            ("BadWaitingForInitialData", Quality.MISSING),
+            ("Good", Quality.GOOD),
+        ),
+        start=1,
+    ):
+        code = getattr(ua.StatusCodes, status)
+        at = NOON + timedelta(minutes=minute)
+        await found.say("Flow", 7.0 + minute, at, code)
+        async with asyncio.timeout(15):
+            while not (told := [each for each in await field.seen(3) if each.at == micros(at)]):
+                await asyncio.sleep(0.02)
+        assert [each.quality for each in told] == [quality]
 
 
-async def test_small_changes_stay_within_the_deadband(listening: Listening, points: Path) -> None:
-    async with plant() as found:
-        field = await listening(url(found, points))
-        await field.seen(3)
-        for value, flow in ((2.3, 3.0), (2.9, 4.0)):
-            await found.say("Pressure", value)
-            await found.say("Flow", flow)
-            await until(field, "volumeFlow", flow)
-        await until(field, "outletPressure", pytest.approx(290.0))
-        told = [each.value for each in await field.seen(3) if each.attribute == "outletPressure"]
-        assert told == [200.0, pytest.approx(290.0)]
+async def test_small_changes_stay_within_the_deadband(
+    listening: Listening, found: Elsewhere, points: Path
+) -> None:
+    field = await listening(url(found, points))
+    await field.seen(3)
+    for value, flow in ((2.3, 3.0), (2.9, 4.0)):
+        await found.say("Pressure", value)
+        await found.say("Flow", flow)
+        await until(field, "volumeFlow", flow)
+    await until(field, "outletPressure", pytest.approx(290.0))
+    told = [each.value for each in await field.seen(3) if each.attribute == "outletPressure"]
+    assert told == [200.0, pytest.approx(290.0)]
 
 
 class InOrder(HistoryDict):
@@ -202,56 +250,58 @@ async def test_a_server_that_was_gone_is_followed_again_and_its_history_read(
     assert [told.count(value) for value in (10.0, 15.0, 20.0, 25.0, 99.0)] == [1] * 5
 
 
-async def test_a_node_is_written_and_a_method_called(listening: Listening, points: Path) -> None:
-    async with plant() as found:
-        field = await listening(url(found, points))
-        await field.seen(3)
-        speed, double = f"nsu={PLANT};s=Speed", f"nsu={PLANT};s=Double"
-        assert await field.command("mill", "write", node=speed, value=900) == {"node": speed, "value": 900.0}
-        assert await found.nodes["Speed"].read_value() == 900.0
-        await until(field, "rotationalSpeed", 900.0)
-        assert await field.command("mill", "call", node=double, arguments=[21]) == {
-            "node": double,
-            "result": [42.0],
-        }
-        assert (await field.command("mill", "read", node=f"nsu={PLANT};s=Flow"))["value"] == 1.0
-        for name, arguments in (
-            ("write", {"node": f"nsu={PLANT};s=Flow", "value": 1}),
-            ("write", {"node": speed, "value": "fast"}),
-            ("call", {"node": double, "arguments": []}),
-            ("call", {"node": speed}),
-        ):
-            with refused("command.arguments"):
-                await field.command("mill", name, **arguments)
-        with refused("command.unknown"):
-            await field.command("mill", "explode")
+async def test_a_node_is_written_and_a_method_called(
+    listening: Listening, found: Elsewhere, points: Path
+) -> None:
+    field = await listening(url(found, points))
+    await field.seen(3)
+    speed, double = f"nsu={PLANT};s=Speed", f"nsu={PLANT};s=Double"
+    assert await field.command("mill", "write", node=speed, value=900) == {"node": speed, "value": 900.0}
+    assert await found.on("Speed", "read_value") == 900.0
+    await until(field, "rotationalSpeed", 900.0)
+    assert await field.command("mill", "call", node=double, arguments=[21]) == {
+        "node": double,
+        "result": [42.0],
+    }
+    assert (await field.command("mill", "read", node=f"nsu={PLANT};s=Flow"))["value"] == 1.0
+    for name, arguments in (
+        ("write", {"node": f"nsu={PLANT};s=Flow", "value": 1}),
+        ("write", {"node": speed, "value": "fast"}),
+        ("call", {"node": double, "arguments": []}),
+        ("call", {"node": speed}),
+    ):
+        with refused("command.arguments"):
+            await field.command("mill", name, **arguments)
+    with refused("command.unknown"):
+        await field.command("mill", "explode")
 
 
-async def test_what_a_server_forbids_is_a_refusal(listening: Listening, points: Path) -> None:
-    async with plant() as found:
-        field = await listening(url(found, points))
-        await field.seen(3)
-        await found.nodes["Speed"].set_read_only()
-        with refused("command.refused"):
-            await field.command("mill", "write", node=f"nsu={PLANT};s=Speed", value=1)
+async def test_what_a_server_forbids_is_a_refusal(
+    listening: Listening, found: Elsewhere, points: Path
+) -> None:
+    field = await listening(url(found, points))
+    await field.seen(3)
+    await found.on("Speed", "set_read_only")
+    with refused("command.refused"):
+        await field.command("mill", "write", node=f"nsu={PLANT};s=Speed", value=1)
 
 
 async def test_nodes_that_are_none_lie_in_quarantine(
-    listening: Listening, house: House, tmp_path: Path
+    listening: Listening, found: Elsewhere, house: House, tmp_path: Path
 ) -> None:
     (tmp_path / "p.csv").write_text(
         POINTS + "P1,ProcessPump,nsu=http://plant.example/;s=Absent,x,bearingTemperature,,,,\n"
         "P1,ProcessPump,nsu=http://elsewhere.example/;s=Flow,x,bearingTemperature,,,,\n"
     )
-    async with plant() as found:
-        field = await listening(url(found, tmp_path / "p.csv"), bus=house.bus)
-        await field.seen(3)
-        async with asyncio.timeout(15):
-            while len(records := await house.state.records("quarantine")) < 2:
-                await asyncio.sleep(0.05)
+    field = await listening(url(found, tmp_path / "p.csv"), bus=house.bus)
+    await field.seen(3)
+    async with asyncio.timeout(15):
+        while len(records := await house.state.records("quarantine")) < 2:
+            await asyncio.sleep(0.05)
     assert all(b"opcua.node" in record.body for record in records)
 
 
+@pytest.mark.slow
 async def test_a_server_is_browsed_into_a_table_of_points() -> None:
     port = free_port()
     playing = asyncio.create_task(simulate(Simulation("127.0.0.1", port, count=2, every_s=0.2)))
@@ -278,6 +328,7 @@ async def _browsed(listen: Any) -> str:
                 await asyncio.sleep(0.1)
 
 
+@pytest.mark.slow
 async def test_the_simulated_plant_is_followed(listening: Listening) -> None:
     port = free_port()
     playing = asyncio.create_task(simulate(Simulation("127.0.0.1", port, count=3, every_s=0.1)))
@@ -345,6 +396,7 @@ class OneUser:
         return User(role=UserRole.User) if (username, password) == ("yunmeng", "secret") else None
 
 
+@pytest.mark.slow
 async def test_a_secured_server_is_followed_by_certificate_and_user(
     listening: Listening, points: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

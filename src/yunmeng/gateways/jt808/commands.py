@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from struct import error, pack
 from typing import Any
 
+from yunmeng.gateways.jt808 import areas
 from yunmeng.gateways.jt808.codec import NO_VERSION
 from yunmeng.gateways.jt808.fields import write_time
 from yunmeng.gateways.jt808.parameters import id_of, write_value
@@ -169,6 +170,14 @@ COMMANDS: dict[str, tuple[int, int, Build]] = {
     "ask": (0x8302, 0x0302, _question),
     "call": (0x8400, ACKNOWLEDGED, _call),
     "vehicle": (0x8500, 0x0500, _vehicle),
+    "set-circles": (0x8600, ACKNOWLEDGED, areas.circles),
+    "delete-circles": (0x8601, ACKNOWLEDGED, areas.deletion),
+    "set-rectangles": (0x8602, ACKNOWLEDGED, areas.rectangles),
+    "delete-rectangles": (0x8603, ACKNOWLEDGED, areas.deletion),
+    "set-polygon": (0x8604, ACKNOWLEDGED, areas.polygon),
+    "delete-polygons": (0x8605, ACKNOWLEDGED, areas.deletion),
+    "set-route": (0x8606, ACKNOWLEDGED, areas.route),
+    "delete-routes": (0x8607, ACKNOWLEDGED, areas.deletion),
     "photo": (
         0x8801,
         0x0805,

@@ -74,7 +74,7 @@ def explain(
     Raises:
         BadInput: as :func:`~yunmeng.converged.water.dispatch.model.build`.
     """
-    found = []
+    found: list[Conflict] = []
     plain = Detail(lines=detail.lines) if detail else None
     for nodes in trees(system):
         model = build(system.take(nodes), horizon.take(nodes), penalties, plain)
@@ -99,7 +99,8 @@ def explain(
 def _elastic(model: Model) -> _Elastic:
     matrix, program = model.matrix, model.program
     kinds: list[str] = []
-    nodes, steps, rows, bounds, signs = ([] for _ in range(5))
+    nodes, steps, rows = list[Ints](), list[Ints](), list[Ints]()
+    bounds, signs = list[Floats](), list[Floats]()
 
     def element(kind: str, node: Ints, step: Ints, row: Ints, bound: Floats, sign: float) -> None:
         kinds.extend([kind] * len(row))
@@ -112,16 +113,16 @@ def _elastic(model: Model) -> _Elastic:
     for block in program.rows:
         if block.kind in _LAWS:
             continue
-        at = np.arange(block.span.start, block.span.stop)
+        at = block.places
         for side, sign in ((matrix.row_lower, 1.0), (matrix.row_upper, -1.0)):
             used = np.isfinite(side[at])
             kind = {"ramp": "ramp_down" if sign > 0 else "ramp_up"}.get(block.kind, block.kind)
             element(kind, block.node[used], block.step[used], at[used], side[at[used]], sign)
     # bounds of columns become rows, the columns free
     lower, upper = matrix.lower.copy(), matrix.upper.copy()
-    new_columns, height = [], matrix.size[0]
+    new_columns, height = list[Ints](), matrix.size[0]
     for block in program.columns:
-        at = np.arange(block.span.start, block.span.stop)
+        at = block.places
         for kind, side, sign in _column_limits(block.kind, lower, upper):
             used = np.isfinite(side[at]) & ((side[at] > 0) | (kind != "least"))
             place = np.arange(height, height + int(used.sum()))
@@ -206,7 +207,7 @@ def _infeasible(elastic: _Elastic, solver: Solver, held: Bools) -> bool:
 
 def _limits(model: Model, elastic: _Elastic, used: Bools, slack: Floats, place: Ints) -> tuple[Limit, ...]:
     system, times = model.system, model.horizon.times(model.system.step_hours)
-    limits = []
+    limits: list[Limit] = []
     chosen = sorted(
         np.flatnonzero(used).tolist(), key=lambda e: (elastic.node[e], elastic.kind[e], elastic.step[e])
     )
@@ -222,7 +223,7 @@ def _limits(model: Model, elastic: _Elastic, used: Bools, slack: Floats, place: 
         limits.append(
             Limit(
                 *(kind, int(place[node]), system.ids[node], system.names[node]),
-                *(times[elastic.step[at[0]]], times[elastic.step[at[-1]]], bound),
+                *(times[int(elastic.step[at[0]])], times[int(elastic.step[at[-1]])], bound),
                 amount=float(slack[worst]) * unit,
                 total=float(slack[at].sum()) * unit,
                 level=level,

@@ -161,6 +161,7 @@ class _Master:
     def converge(self, gap: float, rounds: int, threads: int, until: float) -> tuple[float, int]:
         """Asks and mixes until the gap is closed; returns the best bound and the rounds."""
         self._ask(self.center, threads)
+        count = 0
         for count in range(1, rounds + 1):
             dual = self._mix()
             if self.closed(gap) or time.perf_counter() > until:

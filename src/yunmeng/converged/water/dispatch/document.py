@@ -143,7 +143,7 @@ def _points(plan: Plan, lang: Language) -> Section:
         flow = plan.release[node]
         step = int(flow.argmax())
         over = max(float(flow[step]) - float(system.safe[node]), 0.0)
-        rows.append(
+        rows += [
             [
                 system.names[node],
                 number(float(system.safe[node])),
@@ -151,7 +151,7 @@ def _points(plan: Plan, lang: Language) -> Section:
                 clock(times[step]),
                 number(over),
             ]
-        )
+        ]
     return Section(_say("points", lang), table=rows)
 
 
@@ -177,8 +177,8 @@ def _reservoir(plan: Plan, why: Reasons, node: int, lang: Language) -> Section:
 def _sources(plan: Plan, sources: Mapping[str, str], lang: Language) -> Section:
     rows = [[_say("number", lang), _say("source", lang)]]
     own = plan.horizon.source or _say("unnamed", lang)
-    for key in ("inflow", "storage", "curves", "limits", "points"):
-        rows.append([_say(f"of_{key}", lang), sources.get(key, own)])
+    given = ("inflow", "storage", "curves", "limits", "points")
+    rows += [[_say(f"of_{key}", lang), sources.get(key, own)] for key in given]
     rows += [[_say(f"of_{key}", lang), _say(f"by_{key}", lang)] for key in ("release", "level", "bound")]
     return Section(_say("sources", lang), table=rows)
 

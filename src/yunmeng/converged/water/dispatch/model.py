@@ -207,7 +207,7 @@ class _Builder:
         lag, share = system.routing
         length = self.horizon.past.shape[1]
         at = self.steps - lag[:, None]
-        sources, given = [], np.zeros(model.out.shape)
+        sources, given = list[tuple[Ints, Floats]](), np.zeros(model.out.shape)
         for number in range(2):
             step = at - number
             column = np.where(step >= 0, np.take_along_axis(model.out, np.maximum(step, 0), 1), ABSENT)

@@ -132,6 +132,6 @@ def _collect(
 
 def _spread(grid: Floats, nodes: Ints, block: Block, values: Floats) -> None:
     # several sides of one curve: the one that bears the largest price speaks
-    here = values[block.span]
+    here = values[block.places]
     at = (nodes[block.node], block.step)
     grid[at] = np.where(np.abs(here) > np.abs(grid[at]), here, grid[at])

@@ -26,9 +26,9 @@ class Block:
     step: Ints
 
     @property
-    def span(self) -> slice:
-        """Where the block lies."""
-        return slice(self.first, self.first + len(self.node))
+    def places(self) -> Ints:
+        """The numbers of its rows or columns."""
+        return np.arange(self.first, self.first + len(self.node), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ class Matrix:
 
     def times(self, x: Floats) -> Floats:
         """Returns A·x, shape (rows,)."""
-        return np.bincount(self.rows_of(), self.value * x[self.index], len(self.row_lower))
+        return np.bincount(self.rows_of(), self.value * x[self.index], len(self.row_lower)).astype(np.float64)
 
     def transposed(self, y: Floats) -> Floats:
         """Returns yᵀ·A, shape (columns,)."""
-        return np.bincount(self.index, self.value * y[self.rows_of()], len(self.cost))
+        return np.bincount(self.index, self.value * y[self.rows_of()], len(self.cost)).astype(np.float64)
 
 
 @dataclass
@@ -97,9 +97,8 @@ class Program:
         self.columns.append(
             Block(kind, self.width, _flat(node, shape, np.int64), _flat(step, shape, np.int64))
         )
-        self._column_parts.append(
-            (*(_flat(each, shape, np.float64) for each in (cost, lower, upper)), np.full(count, integer))
-        )
+        costs, low, high = (_flat(each, shape, np.float64) for each in (cost, lower, upper))
+        self._column_parts.append((costs, low, high, np.full(count, integer)))
         self.width += count
         return np.arange(self.width - count, self.width).reshape(shape)
 
@@ -144,17 +143,17 @@ class Program:
         first = np.append(True, (np.diff(row) != 0) | (np.diff(column) != 0))[: len(row)]
         starts = np.flatnonzero(first)
         row, column, value = row[starts], column[starts], np.add.reduceat(value, starts)
-        cost, lower, upper = (np.concatenate([part[n] for part in self._column_parts]) for n in range(3))
+        costs, lowers, uppers, integers = zip(*self._column_parts, strict=True)
         return Matrix(
-            cost=cost,
-            lower=lower,
-            upper=upper,
+            cost=np.concatenate(costs),
+            lower=np.concatenate(lowers),
+            upper=np.concatenate(uppers),
             row_lower=np.concatenate([part[0] for part in self._row_parts]),
             row_upper=np.concatenate([part[1] for part in self._row_parts]),
             start=np.concatenate([[0], np.cumsum(np.bincount(row, minlength=self.height))]).astype(np.int64),
             index=column,
             value=value,
-            integer=np.concatenate([part[3] for part in self._column_parts]),
+            integer=np.concatenate(integers),
             offset=self.offset,
         )
 

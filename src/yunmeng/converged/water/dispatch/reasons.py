@@ -7,7 +7,7 @@ import numpy as np
 from yunmeng.converged.water.dispatch.limits import number
 from yunmeng.converged.water.dispatch.plan import Plan
 from yunmeng.converged.water.dispatch.rules import guarding
-from yunmeng.converged.water.register.arrays import Bools, Floats, Ints
+from yunmeng.converged.water.register.arrays import Bools, Floats, Ints, upto
 from yunmeng.kernel.base import Language, sentence
 
 # in the order in which they speak: the outlets, then permits, then storages, then what lies downstream
@@ -76,7 +76,7 @@ def reasons(plan: Plan) -> Reasons:
     storage = price.get("storage", none)
     least = system.release_min[:, None]
     protects = _protects(plan, guard.point, guard.lag)
-    last = np.arange(plan.release.shape[1]) == plan.release.shape[1] - 1
+    last = upto(plan.horizon.steps) == plan.horizon.steps - 1
     held: list[tuple[Bools, Floats]] = [
         (priced("spill"), plan.release),
         (priced("capacity"), plan.release),
@@ -102,9 +102,9 @@ def reasons(plan: Plan) -> Reasons:
 
 def _protects(plan: Plan, point: Ints, lag: Ints) -> Bools:
     """Where the point that a reservoir guards is full when its water of this step arrives."""
-    system, steps = plan.system, plan.release.shape[1]
+    system, steps = plan.system, plan.horizon.steps
     full = plan.release >= system.safe[:, None] * (1 - 1e-6)
-    arrives = np.minimum(np.arange(steps) + lag[:, None], steps - 1)
+    arrives = np.minimum(upto(steps) + lag[:, None], steps - 1)
     there = np.take_along_axis(full[np.maximum(point, 0)], arrives, axis=1)
     return there & (point >= 0)[:, None]
 

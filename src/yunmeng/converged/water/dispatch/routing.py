@@ -47,7 +47,7 @@ def routing(hours: Numbers, step_hours: float, weight: float = 0.2) -> Routing:
 
 
 def route(out: Floats, past: Floats, before: Floats, lag: int, share: Floats) -> Floats:
-    """Routes one reach: ``out`` (..., T) with earlier releases ``past`` (..., L), the last arrival ``before``.
+    """Routes a reach: ``out`` (..., T) after releases ``past`` (..., L) and the arrival ``before``.
 
     Returns:
         What arrives at each step, shape (..., T), m³/s.

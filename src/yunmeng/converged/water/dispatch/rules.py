@@ -136,8 +136,9 @@ def simulate(
 
     with ThreadPoolExecutor(max(1, min(threads, members))) as pool:
         list(pool.map(one, range(members)))
-    swapped = (np.swapaxes(each, 0, 1) for each in (storage, release, arrived, over))
-    return Simulation(*swapped, np.swapaxes(reason, 0, 1), np.swapaxes(spoke, 0, 1))
+    flows = (np.swapaxes(each, 0, 1) for each in (storage, release, arrived, over))
+    stored, out, came, lost = flows
+    return Simulation(stored, out, came, lost, np.swapaxes(reason, 0, 1), np.swapaxes(spoke, 0, 1))
 
 
 def _background(system: System, horizon: Horizon, local: Floats) -> Floats:

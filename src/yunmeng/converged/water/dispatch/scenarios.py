@@ -119,11 +119,10 @@ def _score(plan: Plan, alone: Floats) -> Score:
     held = system.reservoir
     change = np.diff(np.concatenate([horizon.past[:, -1:], plan.release], axis=1), axis=1)
     broken = (change > system.ramp_up[:, None] + 1e-6) | (change < -system.ramp_down[:, None] - 1e-6)
+    cut: Floats = 1 - flow.max(axis=1) / np.maximum(alone.max(axis=1), 1e-9)
     driven = held & (system.turbine_max > 0)
     return Score(
-        peak_cut=float(np.mean(1 - flow.max(axis=1) / np.maximum(alone.max(axis=1), 1e-9)))
-        if points.size
-        else 0.0,
+        peak_cut=float(cut.mean()) if points.size else 0.0,
         worst_ratio=float((flow / safe).max(initial=0.0)),
         points_over=int((over > 1e-6).any(axis=1).sum()),
         over_hours=float((over > 1e-6).sum() * system.step_hours),

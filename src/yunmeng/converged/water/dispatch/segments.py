@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from yunmeng.converged.water.dispatch.program import ABSENT
-from yunmeng.converged.water.register.arrays import Floats, Ints
+from yunmeng.converged.water.register.arrays import Floats, Ints, listed, upto
 
 if TYPE_CHECKING:
     from yunmeng.converged.water.dispatch.model import Model
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 def follow(model: "Model", segments: int, half: Floats) -> None:
     """Adds segments to every reservoir; ``half`` (N, T) is the known half of the storage before."""
     system, program, unit = model.system, model.program, model.system.volume
-    steps = np.arange(model.out.shape[1])
-    for node in np.flatnonzero(system.reservoir).tolist():
-        ends = model.program.columns[0], model.storage[node]
+    steps = upto(model.horizon.steps)
+    for node in listed(np.flatnonzero(system.reservoir)):
+        held = model.storage[node]
         storage, passed, spilled = _corners(model, node, segments)
         count = len(storage) - 1
-        piece = np.arange(count)[:, None]
+        piece = upto(count)[:, None]
         chosen = program.add_columns("segment", node, steps + 0 * piece, 0.0, 1.0, integer=True)
         along = program.add_columns("along", node, steps + 0 * piece, 0.0, 1.0)
         program.add_rows("segment", node, steps + 0 * piece, -np.inf, 0.0, [(along, 1.0), (chosen, -1.0)])
         program.add_rows("segment", node, steps, 1.0, 1.0, [(chosen[n], 1.0) for n in range(count)])
-        before = np.append(ABSENT, ends[1][:-1])
+        before = np.append(ABSENT, held[:-1])
         known = half[node] / unit
         program.add_rows(
             *("segment", node, steps, -known, -known),
-            [(ends[1], 0.5), (before, 0.5), *_sum(chosen, along, storage / unit, -1.0)],
+            [(held, 0.5), (before, 0.5), *_sum(chosen, along, storage / unit, -1.0)],
         )
         out = model.out[node]
         program.add_rows(
@@ -60,7 +60,9 @@ def _corners(model: "Model", node: int, segments: int) -> tuple[Floats, Floats, 
     corners = np.concatenate([[low], inner, [high]])
     known = np.append(True, np.diff(curves.storage[node]) > 0)
     x = curves.storage[node][known]
-    return corners, *(np.interp(corners, x, each[node][known]) for each in (curves.discharge, curves.spill))
+    passed: Floats = np.interp(corners, x, curves.discharge[node][known])
+    spilled: Floats = np.interp(corners, x, curves.spill[node][known])
+    return corners, passed, spilled
 
 
 def _sum(chosen: Ints, along: Ints, corner: Floats, sign: float) -> list[tuple[Ints, float]]:
@@ -74,11 +76,10 @@ def _turbine(model: "Model", node: int, chosen: Ints, storage: Floats) -> None:
     if turbine[0] == ABSENT:
         return
     system, program = model.system, model.program
-    steps, piece = np.arange(len(turbine)), np.arange(len(chosen))[:, None]
+    steps, piece = upto(len(turbine)), upto(len(chosen))[:, None]
     middle = (storage[:-1] + storage[1:]) / 2
-    row = np.full((1, len(middle)), middle)
     known = np.append(True, np.diff(system.curves.storage[node]) > 0)
-    level = np.interp(row[0], system.curves.storage[node][known], system.curves.level[node][known])
+    level: Floats = np.interp(middle, system.curves.storage[node][known], system.curves.level[node][known])
     head = np.maximum(level - system.tailwater[node], 0.0)[:, None]
     worth = model.penalties.energy * 9.81e-3 * system.step_hours * float(system.efficiency[node])
     most = float(system.turbine_max[node])

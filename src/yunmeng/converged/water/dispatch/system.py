@@ -18,7 +18,7 @@ from yunmeng.converged.water.register import (
     curve_bank,
     reservoir_curve,
 )
-from yunmeng.converged.water.register.arrays import Bools, Floats, Ints, Numbers
+from yunmeng.converged.water.register.arrays import Bools, Floats, Ints, Numbers, listed
 from yunmeng.kernel.base import BadInput
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ class System:
         return replace(
             self,
             **arrays,
-            ids=tuple(self.ids[node] for node in nodes.tolist()),
-            names=tuple(self.names[node] for node in nodes.tolist()),
+            ids=tuple(self.ids[node] for node in listed(nodes)),
+            names=tuple(self.names[node] for node in listed(nodes)),
             routing=Routing(self.routing.lag[nodes], self.routing.share[nodes]),
             curves=self.curves.take(nodes),
         )
@@ -155,7 +155,7 @@ class Horizon:
 
     ``inflow`` (N, T) is the local inflow between a node and those above it (for members: (N, M, T), rules
     only), ``limit`` (N, T) the storage at the flood-limit level (inf: none), ``target`` (N,) the storage
-    wanted at the end (NaN: none), ``storage`` (N,) that now. ``past`` (N, L) are releases before the start, the
+    wanted at the end (NaN: none), ``storage`` (N,) that now. ``past`` (N, L) are releases before, the
     latest last, and ``arrival`` (N,) what arrives downstream of each node now.
     """
 
@@ -208,7 +208,7 @@ def make_system(
             raise BadInput("dispatch.node", id=id)
     below, _, hours = graph.tree()
     order, rank = graph.order, graph.rank
-    ids = tuple(graph.ids[node] for node in order.tolist())
+    ids = tuple(graph.ids[node] for node in listed(order))
     held = [reservoirs.get(id) for id in ids]
     seen = [points.get(id, PointSpec()) for id in ids]
     nothing = reservoir_curve([0.0, 1.0], [0.0, 1.0], discharge=[1e9, 1e9])
@@ -285,7 +285,7 @@ def make_horizon(
     inflows = np.asarray(inflow, np.float64)
     if inflows.ndim not in (2, 3) or inflows.shape[0] != nodes or inflows.shape[-1] == 0:
         raise BadInput("dispatch.shape", name="inflow", found=inflows.shape, wanted=f"({nodes}, steps)")
-    _named(system, "dispatch.inflow", ~(inflows.reshape(nodes, -1) >= 0).all(axis=1))
+    _named(system, "dispatch.inflow", ~np.all(inflows.reshape(nodes, -1) >= 0, axis=1))
     steps = inflows.shape[-1]
     stored = _shaped(storage, (nodes,), "storage")
     ends = system.curves.storage
@@ -322,5 +322,5 @@ def _shaped(values: Numbers, shape: tuple[int, ...], name: str) -> Floats:
 
 def _named(system: System, key: str, wrong: Bools) -> None:
     if wrong.any():
-        nodes = [system.ids[node] for node in np.flatnonzero(wrong)[:5].tolist()]
+        nodes = [system.ids[node] for node in listed(np.flatnonzero(wrong)[:5])]
         raise BadInput(key, nodes=nodes, count=int(wrong.sum()))

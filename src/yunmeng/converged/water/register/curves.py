@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yunmeng.converged.water.register.arrays import Bools, Floats, Ints, Numbers
+from yunmeng.converged.water.register.arrays import Bools, Floats, Ints, Numbers, upto
 from yunmeng.kernel.base import BadInput
 
 _SHOWN = 5
@@ -197,7 +197,7 @@ def interpolate(known: Floats, wanted: Floats, value: Numbers) -> Floats:
     left = np.zeros(flat.shape, np.int64)
     for point in range(1, known.shape[1] - 1):
         left += (flat >= known[:, point, None]) & (known[:, point + 1, None] > known[:, point, None])
-    rows = np.arange(known.shape[0])[:, None]
+    rows = upto(len(known))[:, None]
     low, high = known[rows, left], known[rows, left + 1]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(high > low, np.clip((flat - low) / (high - low), 0.0, 1.0), 0.0)

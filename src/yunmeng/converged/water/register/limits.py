@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from yunmeng.converged.water.register.arrays import Floats, Ints
+from yunmeng.converged.water.register.arrays import Floats, Ints, listed
 from yunmeng.kernel.base import SHANGHAI, BadInput
 
 # a leap year, so that 29 February has its place
@@ -37,7 +37,7 @@ class FloodLimits:
 
     def season_at(self, days: Iterable[date | datetime]) -> tuple[str, ...]:
         """Returns the season of each day, by its name."""
-        return tuple(self.names[index] for index in _indices(days))
+        return tuple(self.names[index] for index in listed(_indices(days)))
 
 
 def flood_limits(
@@ -73,7 +73,7 @@ def flood_limits(
     levels = np.array([season.level for season in held] + [np.nan if outside is None else outside])
     return FloodLimits(
         _eased(levels[owner], owner, transition_days, name),
-        tuple("" if number < 0 else held[number].name for number in owner.tolist()),
+        tuple("" if number < 0 else held[number].name for number in listed(owner)),
     )
 
 

@@ -69,12 +69,12 @@ class RiverGraph:
     def inlets(self, id: str) -> tuple[str, ...]:
         """Returns the nodes right above; raises as :meth:`upstream`."""
         place = self.place(id)
-        return tuple(self.ids[self.upper[edge]] for edge in self._above.edges_of(place))
+        return tuple(self.ids[int(self.upper[edge])] for edge in self._above.edges_of(place))
 
     def outlets(self, id: str) -> tuple[str, ...]:
         """Returns the nodes right below; raises as :meth:`upstream`."""
         place = self.place(id)
-        return tuple(self.ids[self.lower[edge]] for edge in self._below.edges_of(place))
+        return tuple(self.ids[int(self.lower[edge])] for edge in self._below.edges_of(place))
 
     def way(self, upper: str, lower: str) -> tuple[float, float]:
         """Returns distance in km and travel time in hours of the quickest way down.

@@ -25,7 +25,7 @@ from yunmeng.converged.water.register import (
     reservoir_curve,
     river_graph,
 )
-from yunmeng.converged.water.register.arrays import Bools, Floats, Ints
+from yunmeng.converged.water.register.arrays import Bools, Floats, Ints, listed
 from yunmeng.kernel.base import counties
 
 _SPEED_KM_H = 8.0
@@ -105,24 +105,44 @@ def _sizes() -> dict[str, Any]:
 class _Layout:
     """Nodes while they are placed: reservoirs first, then control points of tributaries, then the stems."""
 
+    grade: Ints
+    storage: Floats
+    lon: Floats
+    lat: Floats
+    part: Ints
+    apart: Floats
+    mouth_lon: Floats
+    mouth_lat: Floats
+    point_lon: Floats
+    point_lat: Floats
+    point_part: Ints
+    point_apart: Floats
+    below: Ints
+    km: Floats
+    base: Floats
+
     def __init__(self, made: np.random.Generator, wanted: int, gated: bool) -> None:
         self.made, self.wanted = made, wanted
         units = [each for each in counties() if each.area_km2 > 0]
+        self.classes: list[dict[str, Any]] = [
+            each for each in _sizes()["classes"] if each["gated"] or not gated
+        ]
         weight = np.array([each.area_km2 for each in units])
-        self.units = [units[place] for place in made.choice(len(units), wanted, p=weight / weight.sum())]
-        self.classes = [each for each in _sizes()["classes"] if each["gated"] or not gated]
+        chosen = made.choice(len(units), wanted, p=weight / weight.sum())
+        self.units = [units[place] for place in listed(chosen)]
 
     def place_reservoirs(self) -> None:
         """Draws class, position, storage and tributary of every reservoir."""
         made, wanted = self.made, self.wanted
-        share = np.array([each["share"] for each in self.classes])
+        share = np.array([float(each["share"]) for each in self.classes])
         counts = np.maximum(np.floor(share / share.sum() * wanted), 1).astype(np.int64)
         counts[-1] = wanted - counts[:-1].sum()
         self.grade = made.permutation(np.repeat(np.arange(len(counts)), counts))
         spread = np.array([np.sqrt(unit.area_km2) / 2 / 111 for unit in self.units])
         self.lon = np.array([unit.lon for unit in self.units]) + made.uniform(-1, 1, wanted) * spread
         self.lat = np.array([unit.lat for unit in self.units]) + made.uniform(-1, 1, wanted) * spread * 0.85
-        low, high = np.log([each["storage"] for each in self.classes]).T
+        bounds: Floats = np.array([each["storage"] for each in self.classes], np.float64)
+        low, high = np.log(bounds).T
         self.storage = np.exp(made.uniform(low[self.grade], high[self.grade]))
         mouths = max(1, round(wanted / _PER_TRIBUTARY))
         chosen = made.choice(wanted, mouths, replace=False)
@@ -133,14 +153,15 @@ class _Layout:
 
     def place_points(self) -> None:
         """Puts a point at each tributary's mouth and one for about fourteen reservoirs above."""
-        lon, lat, part, apart = ([] for _ in range(4))
+        lon, lat, apart = list[float](), list[float](), list[float]()
+        part = list[int]()
         for mouth in range(len(self.mouth_lon)):
             mine = np.flatnonzero(self.part == mouth)
             extra = self.made.choice(mine, max(len(mine) // _PER_POINT, 0), replace=False)
-            lon += [self.mouth_lon[mouth], *self.lon[extra]]
-            lat += [self.mouth_lat[mouth], *self.lat[extra]]
+            lon += [float(self.mouth_lon[mouth]), *map(float, self.lon[extra])]
+            lat += [float(self.mouth_lat[mouth]), *map(float, self.lat[extra])]
             # a point lies a little closer to the mouth than the reservoir that it was drawn from
-            apart += [-1.0, *(self.apart[extra] * 0.8)]
+            apart += [-1.0, *map(float, self.apart[extra] * 0.8)]
             part += [mouth] * (1 + len(extra))
         self.point_lon, self.point_lat = np.array(lon), np.array(lat)
         self.point_part, self.point_apart = np.array(part), np.array(apart)
@@ -172,7 +193,7 @@ class _Layout:
     def _stems(self, lon: Floats, lat: Floats, part: Ints, below: Ints, km: Floats) -> None:
         first, nodes = len(lon), len(lon)
         joined = np.concatenate([np.linspace(a, b, count) for a, b, count in _STEMS])
-        stem_below, base = [], []
+        stem_below, base = list[int](), list[float]()
         for number, (_, _, count) in enumerate(_STEMS):
             stem_below += [nodes + place + 1 for place in range(count - 1)] + [-1]
             base += [_STEM_BASE[number]] + [0.0] * (count - 1)
@@ -211,7 +232,7 @@ class _Layout:
         order = raw.order
         area = self._areas(nodes)
         total, base = area.copy(), self.base.copy()
-        for node in order.tolist():
+        for node in listed(order):
             if self.below[node] >= 0:
                 total[self.below[node]] += total[node]
                 base[self.below[node]] += base[node]
@@ -228,19 +249,20 @@ class _Layout:
         levels = np.array([[spec[1], spec[2]] for spec in specs] + [[np.nan, np.nan]] * (nodes - wanted))
         return Basins(
             seed=seed,
-            ids=tuple(ids[node] for node in order),
-            names=tuple(names[node] for node in order),
+            ids=tuple(ids[node] for node in listed(order)),
+            names=tuple(names[node] for node in listed(order)),
             scale=tuple(
-                str(self.classes[self.grade[node]]["id"]) if node < wanted else "" for node in order.tolist()
+                str(self.classes[int(self.grade[node])]["id"]) if node < wanted else ""
+                for node in listed(order)
             ),
-            division=tuple(self.units[node].code if node < wanted else "420000" for node in order.tolist()),
+            division=tuple(self.units[node].code if node < wanted else "420000" for node in listed(order)),
             lon=self.lon[order],
             lat=self.lat[order],
             area=area[order],
             total=total[order],
             base=self.base[order],
             part=self.part[order],
-            graph=river_graph([ids[node] for node in order.tolist()], reaches),
+            graph=river_graph([ids[node] for node in listed(order)], reaches),
             reservoirs={ids[node]: specs[node][0] for node in range(wanted)},
             points=points,
             normal=levels[order, 0],
@@ -264,10 +286,10 @@ class _Layout:
         return f"{unit.name_zh}{node + 1}号合成水库", f"Synthetic reservoir {node + 1} of {unit.name_en}"
 
     def _reservoir(self, node: int, id: str, total: float) -> tuple[ReservoirSpec, float, float]:
-        sort, made = self.classes[self.grade[node]], self.made
-        height, power = made.uniform(*sort["height"]), made.uniform(2.2, 2.8)
+        sort, made = self.classes[int(self.grade[node])], self.made
+        height, power = float(made.uniform(*sort["height"])), made.uniform(2.2, 2.8)
         bed, volume = made.uniform(30, 450), float(self.storage[node])
-        depth = np.linspace(0.25, 1.0, 12) * height
+        depth: Floats = np.linspace(0.25, 1.0, 12) * height
         level, storage = bed + depth, volume * (depth / height) ** power
 
         def at(share: float) -> float:

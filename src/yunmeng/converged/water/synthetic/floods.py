@@ -20,7 +20,7 @@ def flood(
     stores whose time grows with the area, so that no water is lost but what stays after the last step.
     """
     made = np.random.default_rng(seed)
-    hours = np.arange(steps) * step_hours
+    hours: Floats = np.arange(steps, dtype=np.float64) * step_hours
     flow = np.empty((len(basins.ids), members, steps))
     keep = np.exp(-step_hours / (1.2 * np.maximum(basins.area, 0.05) ** 0.35))
     for member in range(members):

@@ -41,6 +41,12 @@ done = function(summary, latency)
   end
 end
 """
+# merged parts have their hours, fresh ones have not, and neither merges with the other: the last fresh ones,
+# which would wait for the next inserts, are brought up to the others
+SETTLING = (
+    "OPTIMIZE TABLE yunmeng.history_points FINAL",
+    "ALTER TABLE yunmeng.history_points MATERIALIZE PROJECTION hourly SETTINGS mutations_sync = 2",
+)
 KINDS = {
     "days": "aggrPeriodDuration=P1D&aggrMethods=avg,max",
     "hours": "aggrPeriodDuration=PT1H&aggrMethods=avg,max",
@@ -88,10 +94,9 @@ async def fill(broker: Broker) -> None:
         for number in range(METERS):
             await history.insert(block(number))
         await history.close()
-        merge = await client.post(
-            url, content="OPTIMIZE TABLE yunmeng.history_points FINAL", auth=("default", password)
-        )
-        merge.raise_for_status()
+        for settling in SETTLING:
+            done = await client.post(url, content=settling, auth=("default", password))
+            done.raise_for_status()
 
 
 def press(broker: Broker, kind: str, seconds: float, script: Path) -> Figure:

@@ -72,4 +72,16 @@ async function call<T>(
 export const get = <T>(path: string, query: Query = {}, signal?: AbortSignal) =>
   call<T>('GET', path, query, undefined, signal);
 export const post = <T>(path: string, body?: unknown) => call<T>('POST', path, {}, body ?? {});
+export const patch = <T>(path: string, body: unknown) => call<T>('PATCH', path, {}, body);
 export const remove = <T>(path: string) => call<T>('DELETE', path, {});
+
+/** Fetches a document of another media type and hands it to the browser as a file. */
+export async function download(path: string, accept: string, name: string): Promise<void> {
+  const answer = await fetch(path, { headers: { Accept: accept, 'Accept-Language': language() } });
+  if (!answer.ok) throw new Problem(answer.status, answer.statusText, '', '');
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

@@ -1,4 +1,5 @@
 import {
+  AlertOutlined,
   ApiOutlined,
   AppstoreOutlined,
   BarsOutlined,
@@ -23,6 +24,8 @@ import { useLive, useLiveState } from './live';
 import type { Console } from './model';
 import { Entities } from './pages/Entities';
 import { EntityPage } from './pages/EntityPage';
+import { EventPage } from './pages/EventPage';
+import { Events } from './pages/Events';
 import { Interfaces } from './pages/Interfaces';
 import { Jobs } from './pages/Jobs';
 import { Overview } from './pages/Overview';
@@ -142,6 +145,7 @@ function Page({ look, wall }: { look: Look; wall: boolean }) {
   if (first === 'overview') return <Overview page="overview" look={look} wall={wall} />;
   if (first === 'entities')
     return second ? <EntityPage id={second} look={look} key={second} /> : <Entities />;
+  if (first === 'events') return second ? <EventPage id={second} key={second} /> : <Events />;
   if (first === 'jobs') return <Jobs />;
   if (first === 'plan') return <Plan />;
   if (first === 'interfaces') return <Interfaces />;
@@ -153,6 +157,7 @@ function Page({ look, wall }: { look: Look; wall: boolean }) {
 
 const ICONS: Record<string, React.ReactNode> = {
   overview: <RadarChartOutlined />,
+  events: <AlertOutlined />,
   entities: <BarsOutlined />,
   jobs: <ThunderboltOutlined />,
   plan: <FlagOutlined />,
@@ -174,6 +179,7 @@ function Head({ session, look, onLook, onLeave }: HouseProps) {
       icon: <AppstoreOutlined />,
     })),
     ...[
+      'events',
       'entities',
       'jobs',
       'plan',

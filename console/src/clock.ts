@@ -23,3 +23,8 @@ function subscribe(watcher: () => void) {
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
+
+/** The present instant, once every `step` milliseconds, for what need not be drawn each second. */
+export function useClock(step: number): number {
+  return useSyncExternalStore(subscribe, () => now - (now % step));
+}

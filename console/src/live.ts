@@ -35,7 +35,8 @@ export function watchValues(watcher: (values: LiveValue[]) => void): () => void 
 }
 
 const REFRESH_MS = 5000;
-const NUMBERS = ['tiles', 'layer', 'table', 'bars'];
+const NUMBERS = ['tiles', 'layer', 'table', 'bars', 'details'];
+const RESPONSES = ['Alert', 'Event', 'Task'];
 
 /** The one connection of this tab: changes make the numbers be read again, at most every five seconds. */
 export function useLive(division: string, on: boolean) {
@@ -43,7 +44,8 @@ export function useLive(division: string, on: boolean) {
   useEffect(() => {
     if (!on) return;
     const source = new EventSource(`/api/live?division=${encodeURIComponent(division)}`);
-    const refresh = throttled(client);
+    const refresh = throttled(client, NUMBERS);
+    const respond = throttled(client, ['events', 'alerts']);
     source.onopen = () => become('live');
     source.onerror = () => become('away');
     source.addEventListener('resync', () => client.invalidateQueries());
@@ -56,6 +58,7 @@ export function useLive(division: string, on: boolean) {
       const values = said.values.map(([entity, attribute, at, value]) => ({ entity, attribute, at, value }));
       for (const watcher of valueWatchers) watcher(values);
       refresh();
+      if (RESPONSES.some((name) => name in said.types)) respond();
     });
     return () => {
       source.close();
@@ -64,12 +67,12 @@ export function useLive(division: string, on: boolean) {
   }, [client, division, on]);
 }
 
-function throttled(client: QueryClient): () => void {
+function throttled(client: QueryClient, names: string[]): () => void {
   let last = Date.now();
   return () => {
     const now = Date.now();
     if (now - last < REFRESH_MS || document.hidden) return;
     last = now;
-    for (const name of NUMBERS) client.invalidateQueries({ queryKey: [name], refetchType: 'active' });
+    for (const name of names) client.invalidateQueries({ queryKey: [name], refetchType: 'active' });
   };
 }

@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { Problem } from './api';
 import { App } from './app';
 import './styles.css';
+import './response.css';
 import { language } from './words';
 
 dayjs.locale(language() === 'en' ? 'en' : 'zh-cn');

@@ -4,6 +4,7 @@ from yunmeng.console.loading import check_names, load_file, load_views
 from yunmeng.console.views import (
     Chart,
     Column,
+    Detail,
     Form,
     Item,
     Layer,
@@ -19,6 +20,7 @@ from yunmeng.console.views import (
 __all__ = [
     "Chart",
     "Column",
+    "Detail",
     "Form",
     "Item",
     "Layer",

@@ -1,6 +1,6 @@
 """The routes behind the pages of the console."""
 
-from yunmeng.console import entities, figures, jobs, live, quarantine, shell, trends
+from yunmeng.console import details, entities, figures, jobs, live, points, quarantine, shell, trends
 from yunmeng.kernel.serve import Route
 
 ROUTES = (
@@ -14,6 +14,7 @@ ROUTES = (
     ),
     Route("GET", "/api/tiles", "view.read", figures.tiles, "The value of every tile in a division"),
     Route("GET", "/api/layers/{id}", "view.read", figures.layer, "The values of a map layer"),
+    Route("GET", "/api/layers/{id}/past", "temporal.read", points.past, "A map layer as it was at a time"),
     Route("GET", "/api/charts/{id}", "view.read", trends.chart, "A chart of a division over a time range"),
     Route("GET", "/api/tables/{id}", "view.read", entities.table, "A page of a table of entities"),
     Route(
@@ -23,6 +24,7 @@ ROUTES = (
         entities.entity,
         "An entity with labels, units, sources, age",
     ),
+    Route("GET", "/api/entities/{id}/details", "entity.read", details.details, "What its page shows first"),
     Route(
         "GET", "/api/entities/{id}/history", "temporal.read", trends.entity_history, "An attribute over time"
     ),

@@ -1,8 +1,9 @@
 """Stored documents as people read them: attributes by URI, each with its instances."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cache
+from typing import Any, TypedDict, cast
 
 import msgspec
 
@@ -15,6 +16,14 @@ _SOURCES = ("https://smartdatamodels.org/source", "https://w3id.org/yunmeng/sour
 _LONGEST = 300
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@cache
+def reader_of(attributes: tuple[str, ...]) -> Callable[[bytes], dict[str, Any]]:
+    """Returns what decodes these attributes (URIs) only; the curves of a reservoir are long."""
+    members = {"id": str, "type": list[str], **dict.fromkeys(attributes, list[dict[str, Any]])}
+    kind: Any = TypedDict("Part", members, total=False)  # type: ignore[misc]
+    return msgspec.json.Decoder(kind).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,11 @@ class Instance:
         return str(self.body.get("unitCode", ""))
 
     @property
+    def json(self) -> Any:
+        """The JSON of a JsonProperty, None when there is none."""
+        return self.body.get("json")
+
+    @property
     def dataset(self) -> str:
         """The ``datasetId`` that tells instances apart."""
         return str(self.body.get("datasetId", ""))
@@ -97,9 +111,14 @@ class Instance:
 class Entity:
     """One entity in stored form."""
 
-    def __init__(self, body: bytes, names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        body: bytes,
+        names: Mapping[str, str],
+        decode: Callable[[bytes], dict[str, Any]] = _decode,
+    ) -> None:
         self._names = names
-        self._document = _decode(body)
+        self._document = decode(body)
         self.id: str = self._document["id"]
         self.types: tuple[str, ...] = tuple(self._document["type"])
         self.scope: list[str] = list(self._document.get("scope", ()))

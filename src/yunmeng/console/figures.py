@@ -13,7 +13,7 @@ from yunmeng.console.terms import Terms, terms_of
 from yunmeng.console.views import Layer, Measured, Method, Threshold, Tile
 from yunmeng.kernel.base import division_prefix, divisions, now_us
 from yunmeng.kernel.model import parse_q
-from yunmeng.kernel.serve import Call, json_reply
+from yunmeng.kernel.serve import Call, json_reply, squeezed_reply
 from yunmeng.kernel.store import EntityQuery
 from yunmeng.kernel.trust import Reach
 
@@ -180,4 +180,4 @@ async def layer(call: Call) -> Response:
         drawn = await areas(call, found, code)
     elif isinstance(found, Layer) and found.kind == "points":
         drawn = await points(call, found, code)
-    return json_reply({"id": found.id, "division": code, "at": now_us() // 1000, **drawn})
+    return squeezed_reply(call, {"id": found.id, "division": code, "at": now_us() // 1000, **drawn})

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 
 from yunmeng.console.lines import line_of, steps
-from yunmeng.console.views import Chart, Form, Item, Layer, Page, Table, Tile, ViewFile, Views
+from yunmeng.console.views import Chart, Detail, Form, Item, Layer, Page, Table, Tile, ViewFile, Views
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.model import TypeLibrary
 
@@ -20,9 +20,9 @@ _VALUE = re.compile(r"Invalid enum value '(?P<name>[^']*)'")
 _TOML_LINE = re.compile(r"line (\d+)")
 # what every entity may be called, whatever its table states
 _NAMES = frozenset(("name", "nameEn"))
-_PARTS = ("pages", "layers", "tiles", "charts", "tables", "forms")
+_PARTS = ("pages", "layers", "tiles", "charts", "tables", "forms", "details")
 
-_Placed = TypeVar("_Placed", Page, Layer, Tile, Chart, Table, Form)
+_Placed = TypeVar("_Placed", Page, Layer, Tile, Chart, Table, Form, Detail)
 
 
 def bad(file: Path, line: int, what: str, name: str = "", known: Iterable[str] = ()) -> BadInput:
@@ -67,6 +67,7 @@ def load_views(folders: Mapping[str, Path]) -> Views:
         charts=_ordered(item for one in read.values() for item in one.charts),
         tables=_ordered(item for one in read.values() for item in one.tables),
         forms=_ordered(item for one in read.values() for item in one.forms),
+        details=_ordered(item for one in read.values() for item in one.details),
         package=package,
     )
     for name, file in files.items():
@@ -97,15 +98,37 @@ def _check_file(file: Path, views: ViewFile, library: TypeLibrary) -> None:
         known = _NAMES | {row.name for row in library.types[name].attributes} | library.terms.keys()
         for attribute in _named(item):
             if attribute not in known:
-                where = line_of(text, [part, number, "columns" if isinstance(item, Table) else "attribute"])
+                where = line_of(text, [part, number, _where(item)])
                 raise bad(file, where, f"{name} has no attribute {attribute!r}", attribute, known)
+
+
+def _where(item: Item) -> str:
+    if isinstance(item, Detail):
+        return "type"
+    return "columns" if isinstance(item, Table) else "attribute"
 
 
 def _named(item: Item) -> list[str]:
     if isinstance(item, Table):
         return [column.attribute for column in item.columns] + [item.sort.removeprefix("-") or "division"]
+    if isinstance(item, Detail):
+        return _named_by(item)
     attribute = getattr(item, "attribute", "")
     return [attribute] if attribute else []
+
+
+def _named_by(detail: Detail) -> list[str]:
+    """Returns the attributes of its own type that a detail names."""
+    named = [*detail.people, *(fact.attribute for fact in detail.facts)]
+    if detail.gauge:
+        named += [detail.gauge.attribute, *(mark.attribute for mark in detail.gauge.marks)]
+    for fact in detail.facts:
+        named += [fact.curve.attribute, fact.curve.at] if fact.curve else []
+    for trend in detail.trends:
+        named += [*trend.attributes, *([trend.limit] if trend.limit else [])]
+    if detail.neighbours:
+        named += [one for one in (detail.neighbours.attribute, detail.neighbours.hours) if one]
+    return named
 
 
 def _ordered(items: Iterable[_Placed]) -> tuple[_Placed, ...]:

@@ -10,10 +10,10 @@ from yunmeng.console.quarantine import sees_node
 from yunmeng.console.registry import views_of
 from yunmeng.console.views import Views
 from yunmeng.kernel.base import BadInput, Boundaries, Settings, boundaries, divisions
-from yunmeng.kernel.serve import Call, json_reply
+from yunmeng.kernel.serve import Call, squeezed_reply
 from yunmeng.kernel.trust import Resource
 
-_OFFERED = ("quarantine.read", "quarantine.replay", "quarantine.drop")
+_OFFERED = ("event.write", "quarantine.read", "quarantine.replay", "quarantine.drop")
 _DAY = {"cache-control": "private, max-age=86400"}
 
 
@@ -22,7 +22,8 @@ async def console(call: Call) -> Response:
     settings = call.services.settings
     views = views_of(call.services)
     who = call.principal
-    return json_reply(
+    return squeezed_reply(
+        call,
         {
             "user": {
                 "id": who.id,
@@ -40,14 +41,16 @@ async def console(call: Call) -> Response:
             },
             "divisions": [_division(one) for one in divisions()],
             "views": shown(views, settings),
-        }
+        },
     )
 
 
 def _may(call: Call, action: str) -> bool:
-    """Tells whether the pages offer something that only those may do who see the whole node."""
-    decision = call.services.policy.decide(call.principal, action, Resource("quarantine", tenant=call.tenant))
-    return decision.allowed and sees_node(decision.reach, call.services.settings)
+    """Tells whether the pages offer something; the quarantine only to those who see the whole node."""
+    kind = action.partition(".")[0]
+    decision = call.services.policy.decide(call.principal, action, Resource(kind, tenant=call.tenant))
+    whole = kind != "quarantine" or sees_node(decision.reach, call.services.settings)
+    return decision.allowed and whole
 
 
 def _division(one: Any) -> dict[str, Any]:

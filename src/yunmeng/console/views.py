@@ -140,6 +140,123 @@ class Form(Item, frozen=True, kw_only=True):
     schema: str
 
 
+class Mark(_Strict, frozen=True, kw_only=True):
+    """A level that a gauge draws: an attribute, or an attribute that is only drawn where there is one.
+
+    ``limit`` is the one that matters now (the value turns to alarm above it), ``top`` the end of the drawing.
+    """
+
+    attribute: str
+    title: Title | None = None
+    kind: Literal["mark", "limit", "top"] = "mark"
+
+
+class Gauge(_Strict, frozen=True, kw_only=True):
+    """A drawing of one value between the levels that it is judged against."""
+
+    attribute: str
+    marks: tuple[Mark, ...]
+    digits: int = 2
+
+
+class Curve(_Strict, frozen=True, kw_only=True):
+    """How a number is read off a curve: ``y`` over ``x`` of the JSON attribute, at the value of ``at``."""
+
+    attribute: str
+    x: str
+    y: str
+    at: str
+
+
+class Fact(Column, frozen=True, kw_only=True):
+    """A number or text of an entity's page.
+
+    ``curve`` gives it where it is not reported; ``minus`` is an attribute or another fact taken from it.
+    """
+
+    curve: Curve | None = None
+    minus: str = ""
+
+
+class Trend(_Strict, frozen=True, kw_only=True):
+    """Attributes of one unit over the last hours; ``limit`` is an attribute drawn as a line."""
+
+    title: Title
+    attributes: tuple[str, ...]
+    limit: str = ""
+    digits: int = 1
+
+
+class Band(_Strict, frozen=True, kw_only=True):
+    """A fan of quantiles: a member of the forecast's JSON, drawn with the unit of ``attribute``."""
+
+    member: str
+    attribute: str
+    title: Title
+    limit: str = ""
+    digits: int = 1
+
+
+class Outlook(_Strict, frozen=True, kw_only=True):
+    """The newest entity of ``type`` whose relationship ``of`` names this one: facts and fans.
+
+    The JSON attribute ``quantiles`` holds ``at`` (times), ``levels`` (0 to 1) and a row of values a level.
+    """
+
+    type: str
+    of: str
+    issued: str
+    quantiles: str
+    bands: tuple[Band, ...]
+    facts: tuple[Fact, ...] = ()
+    stale_s: int = 86_400
+
+
+class Neighbours(_Strict, frozen=True, kw_only=True):
+    """Who stands before and behind an entity by the relationship ``attribute``.
+
+    ``hours`` is the attribute that says how long the way to the next takes; of ``shows`` the first that a
+    neighbour has is shown.
+    """
+
+    attribute: str
+    types: tuple[str, ...]
+    hours: str = ""
+    shows: tuple[str, ...] = ()
+    title: Title
+    upstream: Title
+    downstream: Title
+
+
+class Orders(_Strict, frozen=True, kw_only=True):
+    """The newest order for an entity: the item of the JSON list ``orders`` whose ``of`` names it."""
+
+    type: str
+    orders: str
+    of: str
+    text: str
+    start: str
+    state: str
+    title: Title
+
+
+class Detail(Item, frozen=True, kw_only=True):
+    """What the page of an entity of a type shows first; every section may be left out.
+
+    ``people`` are attributes that say who answers for it.
+    """
+
+    type: str
+    stale_s: int = 900
+    gauge: Gauge | None = None
+    facts: tuple[Fact, ...] = ()
+    people: tuple[str, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    outlook: Outlook | None = None
+    neighbours: Neighbours | None = None
+    orders: Orders | None = None
+
+
 class ViewFile(_Strict, frozen=True, kw_only=True):
     """One ``views.toml``, as read."""
 
@@ -149,6 +266,7 @@ class ViewFile(_Strict, frozen=True, kw_only=True):
     charts: tuple[Chart, ...] = ()
     tables: tuple[Table, ...] = ()
     forms: tuple[Form, ...] = ()
+    details: tuple[Detail, ...] = ()
 
 
 class Views(_Strict, frozen=True, kw_only=True):
@@ -160,4 +278,5 @@ class Views(_Strict, frozen=True, kw_only=True):
     charts: tuple[Chart, ...] = ()
     tables: tuple[Table, ...] = ()
     forms: tuple[Form, ...] = ()
+    details: tuple[Detail, ...] = ()
     package: dict[str, str] = {}

@@ -44,7 +44,13 @@ from yunmeng.kernel.store import EntityQuery
 
 _MOST = 1000
 _FILTERS = {
-    "Alert": {"state": "alertState", "level": "responseLevel", "rule": "rule", "event": "partOfEvent"},
+    "Alert": {
+        "state": "alertState",
+        "level": "responseLevel",
+        "rule": "rule",
+        "event": "partOfEvent",
+        "source": "alertSource",
+    },
     "Event": {"stage": "stage", "level": "responseLevel", "rule": "rule", "owner": "owner"},
     "Task": {"state": "taskState", "assignee": "assignee", "event": "partOfEvent"},
 }
@@ -52,7 +58,7 @@ _TASK_STATES = ("done", "refused")
 
 
 async def list_alerts(call: Call) -> Response:
-    """Lists alerts by ``state``, ``level``, ``rule``, ``event``, ``division``; ``limit``, ``offset``."""
+    """Lists alerts by ``state``, ``level``, ``rule``, ``event``, ``source``, ``division``, in pages."""
     return json_reply(await _page(call, "Alert"))
 
 

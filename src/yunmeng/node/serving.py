@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import cast
 
 from yunmeng.kernel.base import packages
-from yunmeng.kernel.model import ContextLibrary
+from yunmeng.kernel.model import VOCABULARY_CONTEXT, ContextLibrary
 from yunmeng.kernel.serve import Services
 from yunmeng.kernel.store import open_objects
 from yunmeng.kernel.trust import Policy
@@ -14,6 +14,8 @@ from yunmeng.node.parts import Parts, type_library
 
 def services(parts: Parts) -> Services:
     """Returns what the HTTP handlers use."""
+    types = type_library()
+    own = {VOCABULARY_CONTEXT: types.context()}
     return Services(
         settings=parts.settings,
         bus=parts.bus,
@@ -22,8 +24,10 @@ def services(parts: Parts) -> Services:
         objects=open_objects(parts.settings),
         policy=Policy(parts.settings.node.division, parts.folder.path / "policies"),
         accounts=parts.accounts(),
-        contexts=ContextLibrary(parts.settings.contexts, private=parts.settings.http.private_contexts),
-        types=type_library(),
+        contexts=ContextLibrary(
+            parts.settings.contexts, private=parts.settings.http.private_contexts, own=own
+        ),
+        types=types,
     )
 
 

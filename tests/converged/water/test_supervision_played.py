@@ -1,15 +1,19 @@
 """Water use, dams and the network supervised at a real node, by the package's jobs."""
 
+import io
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
+from openpyxl import Workbook
 from tests.converged.water.test_flood_played import get, run, send
 from tests.nodes import until
 
 from yunmeng.converged.water.exchange import TimeSeries, read_waterml, write_waterml
 
+CONTEXT = '<https://w3id.org/yunmeng/context.jsonld>; rel="http://www.w3.org/ns/json-ld#context"'
 DAY = 86_400_000_000
 HOUR = 3_600_000_000
 # 2026-03-31 in Beijing, the ninetieth day of its year
@@ -125,3 +129,71 @@ def test_the_network_is_checked_and_what_is_doubted_is_listed(administrator: htt
     lines = administrator.get(listed["href"]).content.decode("utf-8-sig").splitlines()
     (row,) = [line.split(",") for line in lines if "SUPR" in line]
     assert row[4:8] == ["10", "1", "2", "RANGE"]
+    assert done["result"]["ahead"] == 0
+
+
+def test_a_ship_that_digs_where_nobody_may_is_reported(administrator: httpx.Client) -> None:
+    ring = [[113.0, 29.9], [113.1, 29.9], [113.1, 30.0], [113.0, 30.0], [113.0, 29.9]]
+    zone = {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {
+            "type": "SandZone",
+            "code": "SUPZ",
+            "name": "试验禁采区",
+            "division": "421000",
+            "zoneRule": "forbidden",
+        },
+    }
+    collection = msgspec.json.encode({"type": "FeatureCollection", "features": [zone]})
+    send(administrator, "/api/water/register", "application/geo+json", collection)
+    dredger = "urn:ngsi-ld:Vessel:supdredger"
+    body = {"id": dredger, "type": "Vessel", "division": "421000"}
+    made = administrator.post("/ngsi-ld/v1/entities", json=body, headers={"Link": CONTEXT})
+    assert made.status_code == 201, made.text
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+    times = now - (np.arange(12, dtype=np.int64)[::-1] + 1) * 5 * 60_000_000
+    still = {"longitude": 113.05, "latitude": 29.95, "speedOverGround": 0.2}
+    told = [TimeSeries(dredger, name, "", times, np.full(12, value)) for name, value in still.items()]
+    send(administrator, "/api/water/series", "application/gml+xml", write_waterml(told))
+    settled(administrator, dredger, "speedOverGround", 12)
+    done = run(administrator, "water.mining", hours="6")
+    assert done["result"]["findings"] == 1, done
+    (alert,) = until(lambda: get(administrator, "/api/alerts", rule="water.sand_mining"), "the alert")
+    assert alert["alertValue"] == pytest.approx(55.0)
+    assert "试验禁采区" in str(alert["headline"])
+
+
+def test_flood_works_water_resources_and_drinking_water_stand_in_one_register(
+    administrator: httpx.Client,
+) -> None:
+    sheets = {
+        "堤防": ["code;name;division;dikeGrade;guaranteeLevel", "DBD1;试验大堤;421000;1;42.5"],
+        "水文遥测站": ["站码;名称;division;stationKind;warningLevel", "DBS1;试验水文站;421000;flow;41.0"],
+        "农村供水工程": ["code;name;division;dailyCapacity;people", "DBW1;试验水厂;421000;5000;32000"],
+    }
+    book = Workbook()
+    book.remove(book.active)
+    for title, lines in sheets.items():
+        sheet = book.create_sheet(title)
+        for line in lines:
+            sheet.append(line.split(";"))
+    out = io.BytesIO()
+    book.save(out)
+    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    assert send(administrator, "/api/water/register", media, out.getvalue())["created"] == 3
+    features = get(administrator, "/api/water/register", format="geojson", division="421000")["features"]
+    names = {each["properties"].get("name") for each in features}
+    assert {"试验大堤", "试验水文站", "试验水厂"} <= names
+    table = "code,name,longitude,latitude\nDBW1,改名水厂,112.2,30.3\n"
+    said = send(administrator, "/api/water/register", "text/csv", table, type="DrinkingWaterWorks")
+    assert said["renamed"] == [
+        {"id": "urn:ngsi-ld:DrinkingWaterWorks:DBW1", "from": "试验水厂", "to": "改名水厂"}
+    ]
+    moved = table.replace("112.2", "112.3")
+    assert (
+        send(administrator, "/api/water/register", "text/csv", moved, type="DrinkingWaterWorks")["moved"][0][
+            "km"
+        ]
+        > 9
+    )

@@ -236,3 +236,12 @@ async def test_a_public_address_is_connected_to_as_it_was_looked_up(monkeypatch)
     assert {each.headers["host"] for each in asked} == {"contexts.example"}
     assert {each.extensions["sni_hostname"] for each in asked} == {"contexts.example"}
     await fetcher.close()
+
+
+async def test_a_node_knows_the_context_of_its_own_types_without_a_network() -> None:
+    url = "https://w3id.org/yunmeng/context.jsonld"
+    library = ContextLibrary(own={url: {"@context": {"waterLevel": "https://w3id.org/yunmeng/waterLevel"}}})
+    context = await library.resolve(url)
+    assert context.expand("waterLevel") == "https://w3id.org/yunmeng/waterLevel"
+    assert library.urls() == ()
+    await library.close()

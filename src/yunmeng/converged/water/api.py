@@ -9,6 +9,7 @@ from starlette.responses import Response
 from yunmeng.converged.water import plans
 from yunmeng.converged.water.exchange import (
     TimeSeries,
+    changed,
     check_register,
     read_csv,
     read_excel,
@@ -55,6 +56,8 @@ _REGISTER = ",".join(
         "WaterPermit",
         "EcologicalSection",
         "DamPoint",
+        "SandZone",
+        "DrinkingWaterWorks",
     )
 )
 _FORMATS = {
@@ -95,7 +98,7 @@ async def import_register(call: Call) -> Response:
         faults = "; ".join(f"{outcome.id}: {outcome.error}" for outcome in refused[:10])
         raise Conflict("water.rows", count=len(refused), faults=faults)
     made = sum(outcome.done == "created" for outcome in outcomes)
-    return json_reply({"created": made, "updated": len(outcomes) - made}, 201)
+    return json_reply({"created": made, "updated": len(outcomes) - made, **changed(bodies, known)}, 201)
 
 
 async def export_register(call: Call) -> Response:

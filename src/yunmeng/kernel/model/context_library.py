@@ -24,6 +24,8 @@ _MOST_CONTEXTS = 1024
 class ContextLibrary:
     """Resolves @context members; whatever it has resolved once it answers from memory.
 
+    ``own`` are documents by URL that nobody has to fetch: those of this node's own types.
+
     ``files`` maps URLs to files (setting ``contexts``) and goes before the network, also for core contexts.
     Contexts at private addresses, this machine's among them, are fetched only when ``private`` allows it.
     """
@@ -34,7 +36,9 @@ class ContextLibrary:
         *,
         timeout_s: float = 5.0,
         private: bool = False,
+        own: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
+        self._own = dict(own or {})
         self._files = {url: Path(file) for url, file in (files or {}).items()}
         self._fetcher = ContextFetcher(timeout_s, private=private)
         self._documents: dict[str, dict[str, Any]] = {}
@@ -149,6 +153,8 @@ class ContextLibrary:
         parts.append(part)
 
     async def _fetch(self, url: str) -> dict[str, Any]:
+        if url in self._own:
+            return self._own[url]
         held = self._documents.get(url)
         if held is not None:
             return held

@@ -1,6 +1,6 @@
 """Exchange 交换: the register as tables, Excel, GeoJSON, series as WaterML 2.0; whole or not at all."""
 
-from yunmeng.converged.water.exchange.checks import check_register
+from yunmeng.converged.water.exchange.checks import changed, check_register
 from yunmeng.converged.water.exchange.entities import CODES, to_bodies, to_rows
 from yunmeng.converged.water.exchange.features import read_features, write_features
 from yunmeng.converged.water.exchange.sheets import Rows, read_csv, read_excel, write_csv, write_excel
@@ -10,6 +10,7 @@ __all__ = [
     "CODES",
     "Rows",
     "TimeSeries",
+    "changed",
     "check_register",
     "read_csv",
     "read_excel",

@@ -1,6 +1,7 @@
 """What a register as a whole must hold: curves that rise, rivers without circles, links that lead on."""
 
 from collections.abc import Collection, Iterable, Mapping
+from math import cos, hypot, radians
 from typing import Any, cast
 
 import msgspec
@@ -14,6 +15,10 @@ from yunmeng.converged.water.register import (
     river_graph,
 )
 from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.model import is_object
+
+_MOVED_KM = 0.1
+_KM_A_DEGREE = 111.19
 
 
 def check_register(bodies: Iterable[Mapping[str, Any]], known: Collection[str] = ()) -> RiverGraph:
@@ -40,6 +45,37 @@ def check_register(bodies: Iterable[Mapping[str, Any]], known: Collection[str] =
         if river and river not in ids:
             raise BadInput("river.unknown", id=river, nearest=str(body["id"]))
     return river_graph(ids, reaches)
+
+
+def changed(
+    bodies: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Says which entities bodies rename, and which they move by more than 100 m: a code may have been reused.
+
+    ``known`` are the entities as they stand, in simplified form. Their history stays with them.
+    """
+    before = {str(each["id"]): each for each in known}
+    renamed: list[dict[str, Any]] = []
+    moved: list[dict[str, Any]] = []
+    for body in bodies:
+        old = before.get(str(body["id"]))
+        if old is None:
+            continue
+        if body.get("name") and old.get("name") and body["name"] != old["name"]:
+            renamed.append({"id": body["id"], "from": old["name"], "to": body["name"]})
+        km = _apart_km(old.get("location"), body.get("location"))
+        if km > _MOVED_KM:
+            moved.append({"id": body["id"], "km": round(km, 2)})
+    found = {"renamed": renamed, "moved": moved}
+    return {name: each for name, each in found.items() if each}
+
+
+def _apart_km(old: object, new: object) -> float:
+    if not (is_object(old) and is_object(new) and old.get("type") == new.get("type") == "Point"):
+        return 0.0
+    (west, south), (east, north) = old["coordinates"][:2], new["coordinates"][:2]
+    middle = cos(radians((south + north) / 2))
+    return hypot((east - west) * middle, north - south) * _KM_A_DEGREE
 
 
 def _check_numbers(body: Mapping[str, Any]) -> None:

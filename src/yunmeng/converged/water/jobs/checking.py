@@ -14,6 +14,7 @@ from yunmeng.kernel.compute import JobContext
 
 _HOUR_US = 3_600_000_000
 _LATE_H = 2.0
+_AHEAD_US = 300_000_000
 _CHECKED: Mapping[str, Limits] = {
     "rainfall1h": RAIN,
     "rainfall5min": Limits(low=0.0, high=40.0, flat_h=2.0, resting=0.0),
@@ -21,7 +22,19 @@ _CHECKED: Mapping[str, Limits] = {
     "inflow": Limits(low=0.0, high=120_000.0),
     "discharge": Limits(low=0.0, high=120_000.0),
 }
-_COLUMNS = ("id", "name", "division", "attribute", "values", "missing", "doubted", "reasons", "last", "late")
+_COLUMNS = (
+    "id",
+    "name",
+    "division",
+    "attribute",
+    "values",
+    "missing",
+    "doubted",
+    "reasons",
+    "last",
+    "late",
+    "ahead",
+)
 
 
 async def check_network(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -37,18 +50,24 @@ async def check_network(context: JobContext, inputs: Mapping[str, str]) -> dict[
     rows: list[dict[str, Any]] = []
     for number, (attribute, limits) in enumerate(_CHECKED.items()):
         context.progress(number / len(_CHECKED), attribute)
-        found = await reader.series(list(known), attribute, now - int(hours * _HOUR_US), now + _HOUR_US)
+        found = await reader.series(list(known), attribute, now - int(hours * _HOUR_US), now + 24 * _HOUR_US)
         for id, series in found.items():
             flags = check_series(series.times, series.values, limits)
             rows.append(_row(known[id], attribute, series.times, flags, now))
-    doubted = [row for row in rows if row["doubted"] or row["missing"]]
+    doubted = [row for row in rows if row["doubted"] or row["missing"] or row["ahead"]]
     late = [row for row in rows if row["late"]]
     silent = sorted(set(known) - {row["id"] for row in rows})
     await context.file("doubted.csv", write_csv(doubted, _COLUMNS).encode(), "text/csv; charset=utf-8")
     await context.file(
         "silent.csv", write_csv([{"id": id} for id in silent], ("id",)).encode(), "text/csv; charset=utf-8"
     )
-    return {"series": len(rows), "doubted": len(doubted), "late": len(late), "silent": len(silent)}
+    return {
+        "series": len(rows),
+        "doubted": len(doubted),
+        "late": len(late),
+        "ahead": sum(row["ahead"] for row in rows),
+        "silent": len(silent),
+    }
 
 
 def _row(
@@ -73,4 +92,6 @@ def _row(
         "reasons": "+".join(str(flag.name) for flag in reasons),
         "last": format_us(last),
         "late": now - last > _LATE_H * _HOUR_US,
+        # a clock that is ahead writes tomorrow's weather
+        "ahead": last - now > _AHEAD_US,
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from yunmeng.converged.water.forecast import fill_gaps
-from yunmeng.converged.water.measuring import aggregate, increments
+from yunmeng.converged.water.measuring import Limits, aggregate, check_series, increments
 from yunmeng.converged.water.measuring.control import Floats
 from yunmeng.converged.water.reading import Reader, Series
 from yunmeng.kernel.base import BadInput, format_us
@@ -79,7 +79,11 @@ def _refuse_gaps(rain: Floats, start: int) -> None:
 
 def _rain(series: Series, step_s: int, start: int, hours: int) -> Floats:
     times, values = series.times, series.values
-    if not step_s:
+    if step_s:
+        # rain below zero, or more than a gauge can measure, is no rain that anybody knows
+        doubted = check_series(times, values, Limits(low=0.0, high=_MOST_RAIN_H_MM))
+        values = np.where(doubted, np.nan, values)
+    else:
         values = increments(values, full=_COUNTER_FULL_MM, most=_MOST_RAIN_H_MM)
         step_s = int(np.clip(np.median(np.diff(times)) / 1e6, 60, _HOUR_S)) if len(times) > 1 else _HOUR_S
     found = aggregate(times, values, _HOUR_S, "sum", step_s=step_s, begins_h=0)

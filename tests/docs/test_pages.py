@@ -66,7 +66,8 @@ def test_commands_exist(
 ) -> None:
     # some options want a file that exists
     (tmp_path / "audit").mkdir()
-    (tmp_path / "checkpoint-of-last-month").touch()
+    for name in ("checkpoint-of-last-month", "devices.csv", "fw-2.1.0.bin"):
+        (tmp_path / name).touch()
     (tmp_path / "examples" / "broker").mkdir(parents=True)
     (tmp_path / "examples" / "broker" / "sensors.csv").touch()
     monkeypatch.chdir(tmp_path)

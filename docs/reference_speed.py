@@ -69,6 +69,10 @@ ABOUT = {
     "water.ensemble": ("inflow of 6,928 reservoirs, 50 members, 792 hours, with quantiles", "s"),
     "water.ensemble-core": ("the same by processor time", "s of a core"),
     "water.calibration": ("15 parameters of Xin'anjiang on ten years by the day, 10,000 sets", "s"),
+    "water.dispatch-gated": ("joint dispatch of 400 gated reservoirs, 56 steps, to a gap of 1e-6", "s"),
+    "water.dispatch-gated-core": ("the same by processor time", "s of a core"),
+    "water.dispatch-province": ("joint dispatch of 6,928 reservoirs, 56 steps, to a gap of 0.5 %", "s"),
+    "water.dispatch-province-core": ("the same by processor time", "s of a core"),
 }
 
 

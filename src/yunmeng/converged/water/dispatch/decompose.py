@@ -69,7 +69,7 @@ def coordinate(
     *,
     detail: Detail | None = None,
     gap: float = 0.005,
-    largest: int = 50,
+    largest: int = 30,
     rounds: int = 40,
     threads: int = 2,
     seconds: float = 3600.0,

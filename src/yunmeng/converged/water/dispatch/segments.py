@@ -60,8 +60,8 @@ def _corners(model: "Model", node: int, segments: int) -> tuple[Floats, Floats, 
     corners = np.concatenate([[low], inner, [high]])
     known = np.append(True, np.diff(curves.storage[node]) > 0)
     x = curves.storage[node][known]
-    passed: Floats = np.interp(corners, x, curves.discharge[node][known])
-    spilled: Floats = np.interp(corners, x, curves.spill[node][known])
+    passed = np.asarray(np.interp(corners, x, curves.discharge[node][known]), np.float64)
+    spilled = np.asarray(np.interp(corners, x, curves.spill[node][known]), np.float64)
     return corners, passed, spilled
 
 
@@ -79,7 +79,9 @@ def _turbine(model: "Model", node: int, chosen: Ints, storage: Floats) -> None:
     steps, piece = upto(len(turbine)), upto(len(chosen))[:, None]
     middle = (storage[:-1] + storage[1:]) / 2
     known = np.append(True, np.diff(system.curves.storage[node]) > 0)
-    level: Floats = np.interp(middle, system.curves.storage[node][known], system.curves.level[node][known])
+    level = np.asarray(
+        np.interp(middle, system.curves.storage[node][known], system.curves.level[node][known]), np.float64
+    )
     head = np.maximum(level - system.tailwater[node], 0.0)[:, None]
     worth = model.penalties.energy * 9.81e-3 * system.step_hours * float(system.efficiency[node])
     most = float(system.turbine_max[node])

@@ -142,8 +142,8 @@ class _Layout:
         self.lon = np.array([unit.lon for unit in self.units]) + made.uniform(-1, 1, wanted) * spread
         self.lat = np.array([unit.lat for unit in self.units]) + made.uniform(-1, 1, wanted) * spread * 0.85
         bounds: Floats = np.array([each["storage"] for each in self.classes], np.float64)
-        low, high = np.log(bounds).T
-        self.storage = np.exp(made.uniform(low[self.grade], high[self.grade]))
+        ends = np.log(bounds)[self.grade]
+        self.storage = np.exp(made.uniform(ends[:, 0], ends[:, 1])).astype(np.float64)
         mouths = max(1, round(wanted / _PER_TRIBUTARY))
         chosen = made.choice(wanted, mouths, replace=False)
         self.mouth_lon, self.mouth_lat = self.lon[chosen], self.lat[chosen]
@@ -287,9 +287,10 @@ class _Layout:
 
     def _reservoir(self, node: int, id: str, total: float) -> tuple[ReservoirSpec, float, float]:
         sort, made = self.classes[int(self.grade[node])], self.made
-        height, power = float(made.uniform(*sort["height"])), made.uniform(2.2, 2.8)
+        low, high = sort["height"]
+        height, power = made.uniform(float(low), float(high)), made.uniform(2.2, 2.8)
         bed, volume = made.uniform(30, 450), float(self.storage[node])
-        depth: Floats = np.linspace(0.25, 1.0, 12) * height
+        depth = (0.25 + 0.75 * np.arange(12, dtype=np.float64) / 11) * height
         level, storage = bed + depth, volume * (depth / height) ** power
 
         def at(share: float) -> float:

@@ -1,7 +1,7 @@
 """How good the forecasts are on real records: ``python -m benchmarks.hindcast FOLDER`` with files of CAMELS.
 
 FOLDER holds ``<basin>_lump_nldas_forcing_leap.txt`` and ``<basin>_streamflow_qc.txt`` (Newman et al. 2015,
-https://doi.org/10.5065/D6MW2F4D), and optionally ``<basin>_05_model_output.txt``, which carries SAC-SMA's flow.
+https://doi.org/10.5065/D6MW2F4D), and optionally ``<basin>_05_model_output.txt``, with SAC-SMA's flow.
 Each basin is calibrated on one decade and judged on later years that calibration never saw.
 """
 

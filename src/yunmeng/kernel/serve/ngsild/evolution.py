@@ -157,18 +157,20 @@ def show_aggregates(
     """Returns an entity with aggregates of its attributes."""
     shown = _head(document, view)
     moments: dict[int, str] = {}
-    for row in rows:
-        if row.attribute == SCOPE or not _wanted(row.attribute, view):
-            continue
-        attribute = shown.setdefault(
-            view.context.compact(row.attribute),
-            {"type": "Property", **{method: [] for method in aggregation.methods}},
-        )
+    series: dict[str, dict[str, list[Any]]] = {}
+    for _, uri, method, start, end, value in rows:
+        lists = series.get(uri)
+        if lists is None:
+            if uri == SCOPE or not _wanted(uri, view):
+                continue
+            lists = series[uri] = {name: [] for name in aggregation.methods}
+            shown[view.context.compact(uri)] = {"type": "Property", **lists}
         # one period ends where the next begins, and all methods share them
-        for moment in (row.start, row.end):
-            if moment not in moments:
-                moments[moment] = _brief(moment)
-        attribute[row.method].append([row.value, moments[row.start], moments[row.end]])
+        if start not in moments:
+            moments[start] = _brief(start)
+        if end not in moments:
+            moments[end] = _brief(end)
+        lists[method].append([value, moments[start], moments[end]])
     return shown
 
 

@@ -3,9 +3,9 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from yunmeng.kernel.store.history.port import Aggregate, Method, TemporalQuery
 
@@ -33,14 +33,13 @@ class Layout:
     parts: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(NamedTuple):
     """What is known of one period of one series; times in microseconds UTC."""
 
-    values: dict[str, Any] = field(default_factory=dict[str, Any])
-    first: int = 0
-    last: int = 0
-    origin: int = 0
+    values: dict[str, Any]
+    first: int
+    last: int
+    origin: int
 
 
 def parts_for(methods: Sequence[Method]) -> tuple[str, ...]:
@@ -63,23 +62,21 @@ def aggregates(
             found[key].append(part)
     for (entity, attribute), keys in groupby(sorted(found), lambda key: key[:2]):
         for key in list(keys)[-query.last :]:
-            part = _joined(found[key])
+            parts = found[key]
+            part = parts[0] if len(parts) == 1 else _joined(parts)
             start, end = _span(part, key[2], query, period)
+            values = part.values
             for method in methods:
-                yield Aggregate(entity, attribute, method, start, end, _value(method, part.values))
+                yield Aggregate(entity, attribute, method, start, end, _value(method, values))
 
 
 def _read(row: Iterator[Any], layout: Layout) -> tuple[tuple[str, str, int], _Part]:
     entity = layout.entity or next(row)
     attribute = layout.attribute or next(row)
     bucket = next(row) if layout.bucketed else 0
-    part = _Part()
-    if layout.origin:
-        part.origin = next(row)
-    if not layout.bounded:
-        part.first, part.last = next(row), next(row)
-    part.values = dict(zip(layout.parts, row, strict=True))
-    return (entity, attribute, bucket), part
+    origin = next(row) if layout.origin else 0
+    first, last = (0, 0) if layout.bounded else (next(row), next(row))
+    return (entity, attribute, bucket), _Part(dict(zip(layout.parts, row, strict=True)), first, last, origin)
 
 
 def _joined(parts: list[_Part]) -> _Part:

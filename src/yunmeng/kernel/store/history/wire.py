@@ -37,6 +37,7 @@ class Wire:
         self._timeout_s = timeout_s
         self._client = HttpClient(_IDLE_S)
         self._places = asyncio.Semaphore(_CONNECTIONS)
+        self._closed = False
 
     async def ask(
         self, statement: Statement, settings: Mapping[str, str] | None = None, database: str = ""
@@ -59,6 +60,8 @@ class Wire:
     async def _send(
         self, params: Mapping[str, str], content: bytes, headers: Mapping[str, str]
     ) -> HttpAnswer:
+        if self._closed:
+            raise Unavailable("history.down", url=self.url, reason="closed")
         address, headers = f"{self.url}/?{urlencode(params)}", {**self._headers, **headers}
         try:
             async with self._places, asyncio.timeout(self._timeout_s):
@@ -78,7 +81,8 @@ class Wire:
                 continue
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections; nothing is asked any more."""
+        self._closed = True
         self._client.close()
 
 

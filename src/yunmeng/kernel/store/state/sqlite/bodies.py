@@ -2,7 +2,7 @@
 
 A template entity of 1.5 kB has 2.8 kB in stored form (URIs for names, times for each instance), of which one
 fits a page; squeezed it has 0.3 kB. Zstandard does it in a third of the time that deflating took, and brings
-it back in half; what was deflated once is still read. Decisions 0011 and 0013 have the figures.
+it back in half; what was deflated once is still read. Decisions 0011 and 0014 have the figures.
 """
 
 import threading

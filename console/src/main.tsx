@@ -7,6 +7,7 @@ import { Problem } from './api';
 import { App } from './app';
 import './styles.css';
 import './response.css';
+import './detail.css';
 import { language } from './words';
 
 dayjs.locale(language() === 'en' ? 'en' : 'zh-cn');

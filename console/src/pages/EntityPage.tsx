@@ -1,8 +1,10 @@
 import { Descriptions, Spin, Table, Tag, Tooltip } from 'antd';
 import { useMemo } from 'react';
 import { useEntity, useHistory } from '../data';
+import { useDetail } from '../detail';
 import { instant, number } from '../format';
 import type { Attribute, Entity } from '../model';
+import { DetailSections } from '../parts/Detail';
 import { LiveSeries } from '../parts/LiveSeries';
 import { RangePicker } from '../parts/Pickers';
 import { Age, Failed, Nothing, Synthetic } from '../parts/Said';
@@ -34,16 +36,10 @@ function Shown({ entity, look }: { entity: Entity; look: Look }) {
     numeric.find((one) => one.observed_at) ??
     numeric[0];
   const place = pathOf(province, entity.division).map(nameOf).join(' / ');
+  const detail = useDetail(entity.id);
   const point = entity.location?.type === 'Point' ? entity.location.coordinates : undefined;
-  return (
-    <div className="entity">
-      <div className="bar">
-        <h2>{entity.name}</h2>
-        <Tag>{entity.type_label}</Tag>
-        <Synthetic on={entity.synthetic} />
-        <span className="grow" />
-        <RangePicker />
-      </div>
+  const everything = (
+    <>
       <section className="panel">
         <Descriptions
           size="small"
@@ -82,6 +78,28 @@ function Shown({ entity, look }: { entity: Entity; look: Look }) {
         </section>
         <Trend entity={entity} chosen={chosen} look={look} />
       </div>
+    </>
+  );
+  return (
+    <div className="entity">
+      <div className="bar">
+        <h2>{entity.name}</h2>
+        <Tag>{entity.type_label}</Tag>
+        <Synthetic on={entity.synthetic} />
+        {detail.data?.detail && <span className="status-note">{place}</span>}
+        <span className="grow" />
+        {detail.data && !detail.data.detail && <RangePicker />}
+      </div>
+      {detail.data?.detail && <DetailSections id={entity.id} detail={detail.data.detail} look={look} />}
+      {detail.data?.detail ? (
+        <details className="all-of-it">
+          <summary>{t('detail.all')}</summary>
+          <RangePicker />
+          {everything}
+        </details>
+      ) : (
+        detail.data && everything
+      )}
     </div>
   );
 }

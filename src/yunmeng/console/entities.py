@@ -16,7 +16,7 @@ from yunmeng.kernel.model import And, Compare, Condition, Operand, Or, Path, par
 from yunmeng.kernel.serve import Call, closed, json_reply, note_revealed
 from yunmeng.kernel.store import EntityQuery, TemporalQuery
 
-_SORTED_MOST = 5000
+_SORTED_MOST = 20_000
 _PAGE_MOST = 200
 _STALE_S = 900
 
@@ -130,11 +130,13 @@ async def _sorted(call: Call, table: Table, sort: str, offset: int, limit: int) 
         raise Unsupported("console.sort.too-many", count=page.count, most=_SORTED_MOST)
     terms = terms_of(call)
     uri, down = terms.uri(sort.removeprefix("-")), sort.startswith("-")
-    entities = [terms.read(body) for body in page.documents]
-    have = [one for one in entities if _key(one, uri) is not None]
-    lack = [one for one in entities if _key(one, uri) is None]
-    have.sort(key=lambda one: _key(one, uri) or (0, 0.0, ""), reverse=down)
-    return [*have, *lack][offset : offset + limit], len(entities)
+    # only what is sorted by is read of all; only what is shown is read whole
+    keys = [_key(terms.read_part(body, (uri,)), uri) for body in page.documents]
+    have = [number for number, key in enumerate(keys) if key is not None]
+    lack = [number for number, key in enumerate(keys) if key is None]
+    have.sort(key=lambda number: keys[number] or (0, 0.0, ""), reverse=down)
+    shown = [*have, *lack][offset : offset + limit]
+    return [terms.read(page.documents[number]) for number in shown], len(keys)
 
 
 def _key(one: Entity, uri: str) -> tuple[int, float, str] | None:

@@ -1,6 +1,7 @@
 """The HTTP edge over real sockets: RFC 9112 framing, limits, times, callers that misbehave."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -387,3 +388,46 @@ async def test_processes_share_a_port() -> None:
         for _ in range(8):
             assert b"200 OK" in await say(first, LAST)
         await second.stop()
+
+
+PIECES = (
+    request(b"POST /a", b"Content-Length: 5", body=b"hello"),
+    request(b"POST /b", b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\nT: 1\r\n\r\n"),
+    request(b"POST /blind", b"Content-Length: 9", b"Expect: 100-continue"),
+    request(b"GET /a", b"Connection: Upgrade", b"Upgrade: h2c"),
+    b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    LAST,
+)
+SPLINTERS = (
+    b"\r\n",
+    b"\0",
+    b" ",
+    b"Content-Length: 7\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"0\r\n\r\n",
+    b"\xff" * 9,
+)
+
+
+def broken(dice: random.Random) -> bytes:
+    """Requests one after the other, with a few things wrong."""
+    data = bytearray(b"".join(dice.choices(PIECES, k=dice.randint(1, 4))))
+    for _ in range(dice.randint(0, 4)):
+        place = dice.randrange(len(data))
+        data[place : place + dice.randint(0, 6)] = dice.choice(
+            (b"", bytes([dice.randrange(256)]), *SPLINTERS)
+        )
+    return bytes(data)
+
+
+async def test_whatever_comes_the_server_goes_on(edge: tuple[EdgeServer, Seen]) -> None:
+    server, _ = edge
+    defects: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: defects.append(context))
+    dice = random.Random(7)
+    for _ in range(10):
+        answers = await asyncio.gather(*(say(server, broken(dice)) for _ in range(20)))
+        assert all(answer in (b"", b"reset") or answer.startswith(b"HTTP/1.1 ") for answer in answers)
+    assert (await say(server, LAST)).startswith(b"HTTP/1.1 200 ")
+    assert defects == []
+    assert not server.connections

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from math import inf
 from typing import Any, Protocol, cast
 
@@ -205,8 +206,9 @@ class Connection(asyncio.Protocol):
         return self._office.stopping
 
     def write(self, data: bytes) -> None:
-        """Sends bytes."""
-        self._transport.write(data)
+        """Sends bytes; nothing once the connection is on its way out."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     async def room(self) -> None:
         """Returns when the caller has taken most of what was sent."""
@@ -264,7 +266,8 @@ class Connection(asyncio.Protocol):
 
     async def _let_go(self) -> None:
         """Takes in what still comes of a body that nobody wants, so that the answer is not lost (§9.6)."""
-        if self._transport.can_write_eof():
+        with suppress(OSError, RuntimeError):
+            # the caller may have left this very moment
             self._transport.write_eof()
         self._listen()
         self.deadline = self._loop.time() + self._limits.linger_s

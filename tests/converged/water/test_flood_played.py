@@ -142,6 +142,24 @@ def test_a_forecast_that_cannot_be_made_says_why(
     assert said["error"]["detail"].count(KEYS[key]) == 1
 
 
+def test_the_one_map_shows_reservoirs_rain_and_forecasts(played: httpx.Client) -> None:
+    def shown(layer: str) -> dict[str, Any]:
+        found = get(played, f"/api/layers/{layer}")["features"]["features"]
+        return {each["properties"]["id"]: each["properties"] for each in found}
+
+    assert (
+        run(played, "water.forecast", rain="60/6", hours="24", warm_days="9", reservoir=UPPER)["state"]
+        == "done"
+    )
+    until(lambda: shown("water-levels")[UPPER]["value"] is not None, "the level against the limit")
+    assert shown("water-levels")[UPPER]["value"] < 0
+    assert until(lambda: shown("water-forecasts"), "the forecast")
+    page = get(played, f"/api/entities/{UPPER}/details")["detail"]
+    assert page["gauge"]
+    assert page["outlook"]
+    assert page["neighbours"]
+
+
 def test_who_is_upstream_is_told(played: httpx.Client) -> None:
     found = get(played, f"/api/water/rivers/{LOWER}")
     assert [each["id"] for each in found["upstream"]] == [RAIN, UPPER]

@@ -20,6 +20,8 @@ export function useLayer(layer: Layer | undefined, division: string) {
     queryKey: ['layer', layer?.id, division, language()],
     queryFn: ({ signal }) => get<LayerValues>(`/api/layers/${layer?.id}`, { division }, signal),
     enabled: !!layer && layer.kind !== 'outlines',
+    // comparing thousands of points with those before takes longer than drawing them
+    structuralSharing: layer?.kind !== 'points',
     placeholderData: (before) => (before?.id === layer?.id ? before : undefined),
     refetchInterval: MINUTE,
   });

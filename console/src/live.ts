@@ -35,16 +35,18 @@ export function watchValues(watcher: (values: LiveValue[]) => void): () => void 
 }
 
 const REFRESH_MS = 5000;
-const NUMBERS = ['tiles', 'layer', 'table', 'bars', 'details'];
+const REDRAW_MS = 20_000;
+const NUMBERS = ['tiles', 'table', 'bars', 'details'];
 const RESPONSES = ['Alert', 'Event', 'Task'];
 
-/** The one connection of this tab: changes make the numbers be read again, at most every five seconds. */
+/** The one connection of this tab: changes make the numbers be read again, at most every five seconds, maps every twenty. */
 export function useLive(division: string, on: boolean) {
   const client = useQueryClient();
   useEffect(() => {
     if (!on) return;
     const source = new EventSource(`/api/live?division=${encodeURIComponent(division)}`);
     const refresh = throttled(client, NUMBERS);
+    const redraw = throttled(client, ['layer'], REDRAW_MS);
     const respond = throttled(client, ['events', 'alerts']);
     source.onopen = () => become('live');
     source.onerror = () => become('away');
@@ -58,6 +60,7 @@ export function useLive(division: string, on: boolean) {
       const values = said.values.map(([entity, attribute, at, value]) => ({ entity, attribute, at, value }));
       for (const watcher of valueWatchers) watcher(values);
       refresh();
+      redraw();
       if (RESPONSES.some((name) => name in said.types)) respond();
     });
     return () => {
@@ -67,11 +70,11 @@ export function useLive(division: string, on: boolean) {
   }, [client, division, on]);
 }
 
-function throttled(client: QueryClient, names: string[]): () => void {
+function throttled(client: QueryClient, names: string[], every = REFRESH_MS): () => void {
   let last = Date.now();
   return () => {
     const now = Date.now();
-    if (now - last < REFRESH_MS || document.hidden) return;
+    if (now - last < every || document.hidden) return;
     last = now;
     for (const name of names) client.invalidateQueries({ queryKey: [name], refetchType: 'active' });
   };

@@ -185,7 +185,8 @@ function TrendPanel({ id, trend, look }: { id: string; trend: Trend; look: Look 
   const [hours, setHours] = useState(24);
   const { series, error, again } = useLines(id, trend.lines, hours);
   const option = useMemo(() => trendPlot(trend, series, INK[look], hours), [trend, series, look, hours]);
-  const empty = series.every((one) => one && !one.points.length);
+  const loaded = series.every(Boolean);
+  const empty = series.every((one) => !one?.points.length);
   return (
     <section className="panel" data-trend={trend.lines[0]?.attribute}>
       <header>
@@ -201,6 +202,8 @@ function TrendPanel({ id, trend, look }: { id: string; trend: Trend; look: Look 
       </header>
       {error ? (
         <Failed error={error} again={again} />
+      ) : !loaded ? (
+        <div style={{ height: 230 }} />
       ) : empty ? (
         <p className="nothing-here">{t('chart.empty')}</p>
       ) : (
@@ -274,13 +277,12 @@ function Near({ title, rows, none }: { title: string; rows: Neighbour[]; none: s
             </span>
             {one.shows && (
               <span className="near-value">
-                <span className="age">{one.shows.label} </span>
                 <b className={one.shows.stale ? 'stale' : ''}>
                   {typeof one.shows.value === 'number' ? number(one.shows.value, null) : one.shows.value}
                 </b>{' '}
                 <span className="unit">{one.shows.symbol}</span>
                 <span className="alert-note">
-                  <Age at={one.shows.observed_at} stale={one.shows.stale} />
+                  {one.shows.label} · <Age at={one.shows.observed_at} stale={one.shows.stale} />
                 </span>
               </span>
             )}

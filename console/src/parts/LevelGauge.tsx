@@ -5,8 +5,8 @@ import { Age } from './Said';
 
 const HEIGHT = 300;
 const TOP = 14;
-const LEFT = 96;
-const WIDTH = 84;
+const LEFT = 84;
+const WIDTH = 72;
 const APART = 19;
 
 /** A value between the levels that it is judged against, drawn to scale. */
@@ -23,6 +23,10 @@ export function LevelGauge({ gauge }: { gauge: Gauge }) {
   const state = gauge.stale ? 'stale' : over !== undefined && over >= 0 ? 'alarm' : '';
   const labels = apart(marks, y);
   const end = TOP + HEIGHT;
+  const labelled = Math.max(
+    ...marks.map((one) => broad(`${one.label} ${number(one.value, gauge.digits)}`)),
+    0,
+  );
   return (
     <div className={`gauge ${state}`} data-gauge={value ?? ''}>
       <div className="gauge-value">
@@ -40,7 +44,7 @@ export function LevelGauge({ gauge }: { gauge: Gauge }) {
         </p>
       )}
       <svg
-        viewBox={`0 0 330 ${end + TOP}`}
+        viewBox={`0 0 ${LEFT + WIDTH + 26 + labelled} ${end + TOP}`}
         role="img"
         aria-label={`${gauge.label} ${number(value, gauge.digits)}`}
       >
@@ -77,6 +81,11 @@ export function LevelGauge({ gauge }: { gauge: Gauge }) {
       </svg>
     </div>
   );
+}
+
+/** About how broad a text is at 12 px. */
+function broad(text: string): number {
+  return [...text].reduce((sum, letter) => sum + (letter > '\u2e80' ? 12.5 : 7), 0);
 }
 
 /** Moves labels down and up until none covers another. */

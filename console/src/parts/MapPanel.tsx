@@ -1,13 +1,16 @@
-import { Segmented, Select, Spin } from 'antd';
+import { HistoryOutlined } from '@ant-design/icons';
+import { Button, Segmented, Select, Spin } from 'antd';
 import { useMemo, useState } from 'react';
 import { useLayer } from '../data';
 import { number, short } from '../format';
 import type { Layer } from '../model';
+import { usePlayback } from '../playback';
 import { useProvince } from '../province';
 import { go, useRoute, vary } from '../route';
 import { INK, type Look } from '../theme';
 import { t, titled } from '../words';
 import { useBoundaries } from './geography';
+import { PlaybackBar } from './PlaybackBar';
 import { type Detail, ProvinceMap } from './ProvinceMap';
 import { Age, Failed, Synthetic } from './Said';
 import { type Scale, scaleOf } from './scale';
@@ -28,13 +31,16 @@ export function MapPanel({ layers, look, wall, turned }: Props) {
   const detail: Detail = here?.level === 'province' ? wanted : 'county';
   const top = province.console.node.division;
   // figures of the whole node, so that neighbours keep their colour while one is looked at
-  const { data, error } = useLayer(layer, top);
+  const { data: present, error } = useLayer(layer, top);
+  const playback = usePlayback(layer, present, top);
+  const data = playback.values;
   const prefectures = useBoundaries('prefectures');
   const counties = useBoundaries('counties');
   const scale = useMemo(() => {
-    const seen = layer?.kind === 'points' ? pointValues(data) : areaValues(data, detail, province);
+    // the classes of the present, so that a colour means the same all through a playback
+    const seen = layer?.kind === 'points' ? pointValues(present) : areaValues(present, detail, province);
     return layer ? scaleOf(layer, seen, look) : { stops: [], colours: [] };
-  }, [data, layer, detail, province, look]);
+  }, [present, layer, detail, province, look]);
   const ready = prefectures.data && counties.data;
 
   return (
@@ -51,7 +57,17 @@ export function MapPanel({ layers, look, wall, turned }: Props) {
         />
         <Synthetic on={data?.synthetic} />
         <span className="grow" />
-        {data?.observed_at ? <Age at={data.observed_at} stale={data.stale} /> : null}
+        {layer?.kind === 'points' && layer.attribute && !wall && !playback.on && (
+          <Button
+            size="small"
+            icon={<HistoryOutlined />}
+            onClick={() => playback.begin(24)}
+            data-open-playback
+          >
+            {t('playback.open')}
+          </Button>
+        )}
+        {data?.observed_at && !playback.on ? <Age at={data.observed_at} stale={data.stale} /> : null}
         {here?.level === 'province' && (
           <Segmented
             size="small"
@@ -66,6 +82,8 @@ export function MapPanel({ layers, look, wall, turned }: Props) {
         )}
       </header>
       {error && <Failed error={error} />}
+      {playback.error && <Failed error={playback.error} />}
+      {playback.on && <PlaybackBar playback={playback} />}
       <div className="map-box">
         {ready ? (
           <ProvinceMap

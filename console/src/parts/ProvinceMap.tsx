@@ -49,6 +49,7 @@ export function ProvinceMap(props: Props) {
       dragRotate: false,
       pitchWithRotate: false,
       touchPitch: false,
+      fadeDuration: 0,
       minZoom: 5,
       maxZoom: 13,
       bounds: boxOf(props.prefectures.features),
@@ -63,6 +64,11 @@ export function ProvinceMap(props: Props) {
       setReady(true);
     });
     made.on('idle', () => holder.current?.setAttribute('data-idle', 'true'));
+    made.on('render', () => {
+      const drawn = made.getSource('points') && made.isSourceLoaded('points');
+      const count = latest.current.values?.features?.features.length ?? 0;
+      if (drawn) holder.current?.setAttribute('data-points', String(count));
+    });
     const watcher = new ResizeObserver(() => {
       made.resize();
       turnTo(made, latest.current, latest.current.province.division, 0);
@@ -74,11 +80,13 @@ export function ProvinceMap(props: Props) {
     };
   }, []);
 
+  const { province, layer, values, scale, detail, look } = props;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: thousands of points are drawn again only when they change
   useEffect(() => {
-    if (ready && map.current) paint(map.current, props);
-  });
+    if (ready && map.current) paint(map.current, latest.current);
+  }, [ready, province, layer, values, scale, detail, look]);
 
-  const { division } = props.province;
+  const { division } = province;
   useEffect(() => {
     if (ready && map.current) turnTo(map.current, latest.current, division, 500);
   }, [division, ready]);

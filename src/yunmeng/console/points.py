@@ -22,7 +22,8 @@ _DIGITS = 6
 async def points(call: Call, layer: Layer, code: str) -> dict[str, Any]:
     """Returns the entities of a layer as GeoJSON, at most :data:`MOST`; ``count`` says how many there are."""
     terms = terms_of(call)
-    wanted = (terms.uri(layer.attribute),) if layer.attribute else ()
+    uri = terms.uri(layer.attribute)
+    wanted = (uri,) if uri and uri not in closed(call) else ()
     entities: list[Entity] = []
     count = 0
     while len(entities) < MOST:

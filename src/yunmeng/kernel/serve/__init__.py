@@ -13,7 +13,7 @@ from yunmeng.kernel.serve.replies import Reply, empty_reply, json_reply
 from yunmeng.kernel.serve.routes import Call, Language, Route, RouteHandler
 from yunmeng.kernel.serve.services import Services
 from yunmeng.kernel.serve.sources.routes import NGSI_LD_ROUTES
-from yunmeng.kernel.serve.squeeze import squeezed_reply
+from yunmeng.kernel.serve.squeeze import squeezed_bytes, squeezed_reply
 
 __all__ = [
     "AUDIT_SUBJECT",
@@ -40,6 +40,7 @@ __all__ = [
     "note_revealed",
     "problem_document",
     "read_json",
+    "squeezed_bytes",
     "squeezed_reply",
     "text_member",
     "write",

@@ -3,7 +3,7 @@
 import zlib
 
 from yunmeng.kernel.serve.heading import header
-from yunmeng.kernel.serve.replies import Reply, encode_json
+from yunmeng.kernel.serve.replies import JSON, Reply, encode_json
 from yunmeng.kernel.serve.routes import Call
 
 LEAST = 16 << 10
@@ -13,9 +13,13 @@ _GZIP = 31  # zlib's number for the largest window in a gzip frame
 _QUICK = 1
 
 
-def squeezed_reply(call: Call, payload: object, media: str = "application/json") -> Reply:
+def squeezed_reply(call: Call, payload: object) -> Reply:
     """Answers with JSON, as gzip when it is long and the caller reads gzip (RFC 9110 §8.4)."""
-    body = encode_json(payload)
+    return squeezed_bytes(call, encode_json(payload))
+
+
+def squeezed_bytes(call: Call, body: bytes, media: str = JSON) -> Reply:
+    """Answers with a body that is ready, as gzip when it is long and the caller reads gzip."""
     if len(body) < LEAST or not reads_gzip(call):
         return Reply(body, 200, media, {"Vary": "Accept-Encoding"})
     return Reply(gzipped(body), 200, media, {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})

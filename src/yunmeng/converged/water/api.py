@@ -11,6 +11,7 @@ from yunmeng.converged.water.exchange import (
     TimeSeries,
     changed,
     check_register,
+    decode_csv,
     read_csv,
     read_excel,
     read_features,
@@ -87,10 +88,10 @@ async def import_register(call: Call) -> Response:
     elif format_ == "geojson":
         rows = read_features(data, library, type_)
     else:
-        rows = read_csv(data.decode("utf-8-sig"), type_, library)
+        rows = read_csv(decode_csv(data), type_, library)
     bodies = to_bodies(rows, library)
     known = await _reader(call).entities(_REGISTER)
-    check_register(bodies, [str(each["id"]) for each in known])
+    check_register(bodies, known)
     context = _context(call)
     outcomes = await write(call, [Upsert(expand_entity(body, context), "update") for body in bodies])
     refused = [outcome for outcome in outcomes if outcome.done == "refused"]

@@ -1,6 +1,8 @@
 """The register in and out: CSV, Excel, GeoJSON; whole or not at all."""
 
 import io
+import zipfile
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -8,6 +10,7 @@ from tests.nodes import refused
 
 from yunmeng.converged.water.exchange import (
     check_register,
+    decode_csv,
     read_csv,
     read_excel,
     read_features,
@@ -150,7 +153,7 @@ def test_broken_curves_cycles_and_loose_links_are_refused() -> None:
     with refused("river.unknown"):
         check_register(to_bodies(read_csv(loose, "Reservoir", LIBRARY), LIBRARY))
     bodies = to_bodies(read_csv(loose, "Reservoir", LIBRARY), LIBRARY)
-    check_register(bodies, ["urn:ngsi-ld:Reservoir:7"])
+    check_register(bodies, [{"id": "urn:ngsi-ld:Reservoir:7"}])
 
 
 @pytest.mark.parametrize(
@@ -176,3 +179,69 @@ def test_a_line_of_a_river_stays_a_line() -> None:
     rows = read_features(msgspec.json.encode({"type": "FeatureCollection", "features": [feature]}), LIBRARY)
     (body,) = to_bodies(rows, LIBRARY)
     assert body["location"] == line
+
+
+def test_a_circle_that_closes_over_what_is_known_is_refused() -> None:
+    known = [
+        {"id": "urn:ngsi-ld:Reservoir:1", "type": "Reservoir", "flowsInto": "urn:ngsi-ld:Reservoir:2"},
+        {"id": "urn:ngsi-ld:Reservoir:2", "type": "Reservoir"},
+    ]
+    back = "reservoirCode,flowsInto\n2,Reservoir:1\n"
+    bodies = to_bodies(read_csv(back, "Reservoir", LIBRARY), LIBRARY)
+    with refused("river.cycle"):
+        check_register(bodies, known)
+    turned = "reservoirCode,flowsInto\n2,Reservoir:1\n1,Reservoir:3\n3,\n"
+    check_register(to_bodies(read_csv(turned, "Reservoir", LIBRARY), LIBRARY), known)
+
+
+def test_a_table_as_excel_saves_it_in_china_is_read() -> None:
+    assert (
+        decode_csv(RESERVOIRS.encode("gb18030")) == decode_csv(RESERVOIRS.encode("utf-8-sig")) == RESERVOIRS
+    )
+    with refused("water.sheet"):
+        decode_csv(b"\xff\xff\xff")
+
+
+def test_a_field_too_long_for_a_table_is_refused_with_words() -> None:
+    with refused("water.sheet"):
+        read_csv(f'编码,名称\n1,"{"x" * 200_000}"\n', "Reservoir", LIBRARY)
+
+
+def test_a_row_is_named_as_the_file_counts_it() -> None:
+    table = "编码,scale\n\n\n1,huge\n"
+    with refused("water.rows") as said:
+        to_bodies(read_csv(table, "Reservoir", LIBRARY), LIBRARY)
+    assert "Reservoir 4:" in said.value.facts["faults"]
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e999, [1], {"a": 1}])
+def test_a_number_that_is_none_is_a_fault_of_its_row(value: object) -> None:
+    rows = {"Reservoir": [{"code": "1", "catchmentArea": value, "row": 1}]}
+    with refused("water.rows"):
+        to_bodies(rows, LIBRARY)
+
+
+def test_days_and_times_of_excel_are_beijing_time() -> None:
+    sheet = [
+        ["permitCode", "validFrom", "validTo"],
+        ["P1", datetime(2026, 6, 1), datetime(2027, 6, 1, 8, 30)],
+    ]
+    (body,) = to_bodies(read_excel(workbook(WaterPermit=sheet), LIBRARY), LIBRARY)
+    assert body["validFrom"]["value"] == {"@type": "Date", "@value": "2026-06-01"}
+    assert body["validTo"]["value"] == {"@type": "DateTime", "@value": "2027-06-01T08:30:00+08:00"}
+
+
+def test_a_name_is_no_formula_and_comes_back_from_excel() -> None:
+    name = '=HYPERLINK("http://example.org","x")\x07'
+    made = write_excel({"Reservoir": [{"code": "1", "name": name}]})
+    assert read_excel(made, LIBRARY)["Reservoir"][0]["name"] == name[:-1]
+
+
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("xl/a.xml", "w") as member:
+        for _ in range(520):
+            member.write(bytes(1 << 20))
+    with refused("water.sheet") as said:
+        read_excel(out.getvalue(), LIBRARY)
+    assert "bytes" in said.value.facts["reason"]

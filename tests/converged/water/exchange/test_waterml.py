@@ -52,6 +52,7 @@ def test_a_foreign_document_is_read() -> None:
     ("old", "new", "element"),
     [
         (b"<wml2:value>15.4", b"<wml2:value>high", "wml2:value"),
+        (b"<wml2:value>15.4", b"<wml2:value>inf", "wml2:value"),
         (b"2010-01-01T01:00:00Z", b"2009-01-01T01:00:00Z", "wml2:time"),
         (b"2010-01-01T01:00:00Z", b"soon", "wml2:time"),
         (b'code="m"', b'code="cubits"', "wml2:uom"),

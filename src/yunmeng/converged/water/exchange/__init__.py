@@ -3,7 +3,14 @@
 from yunmeng.converged.water.exchange.checks import changed, check_register
 from yunmeng.converged.water.exchange.entities import CODES, to_bodies, to_rows
 from yunmeng.converged.water.exchange.features import read_features, write_features
-from yunmeng.converged.water.exchange.sheets import Rows, read_csv, read_excel, write_csv, write_excel
+from yunmeng.converged.water.exchange.sheets import (
+    Rows,
+    decode_csv,
+    read_csv,
+    read_excel,
+    write_csv,
+    write_excel,
+)
 from yunmeng.converged.water.exchange.waterml import TimeSeries, read_waterml, write_waterml
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "TimeSeries",
     "changed",
     "check_register",
+    "decode_csv",
     "read_csv",
     "read_excel",
     "read_features",

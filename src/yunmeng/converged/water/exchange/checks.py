@@ -1,6 +1,6 @@
 """What a register as a whole must hold: curves that rise, rivers without circles, links that lead on."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from math import cos, hypot, radians
 from typing import Any, cast
 
@@ -21,24 +21,34 @@ _MOVED_KM = 0.1
 _KM_A_DEGREE = 111.19
 
 
-def check_register(bodies: Iterable[Mapping[str, Any]], known: Collection[str] = ()) -> RiverGraph:
+def check_register(
+    bodies: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]] = ()
+) -> RiverGraph:
     """Checks bodies (concise form) together, and returns the graph of who flows into whom.
 
-    ``known`` are ids that the node has already, which links may lead to.
+    ``known`` are the entities that the node has already, in simplified form: links may lead to them, and
+    theirs count too where the bodies do not replace them.
 
     Raises:
         BadInput: the fault of the first curve that is broken (``curve.…``), of flood limits (``limit.…``), of
-        the
-            graph (``river.cycle`` naming it), ``river.unknown`` for a link that leads nowhere.
+            the graph (``river.cycle`` naming it), ``river.unknown`` for a link that leads nowhere.
     """
     all_bodies = list(bodies)
     for body in all_bodies:
         _check_numbers(body)
-    ids = dict.fromkeys([*(str(body["id"]) for body in all_bodies), *known])
+    before = {str(each["id"]): each for each in known}
+    ids = dict.fromkeys([*(str(body["id"]) for body in all_bodies), *before])
     reaches = [
         Reach(str(body["id"]), target, hours=_hours(body))
         for body in all_bodies
         if (target := _object(body.get("flowsInto")))
+    ]
+    replaced = {reach.upper for reach in reaches}
+    # a link that led nowhere before is not the fault of these bodies
+    reaches += [
+        Reach(id, str(each["flowsInto"]))
+        for id, each in before.items()
+        if id not in replaced and each.get("flowsInto") in ids
     ]
     for body in all_bodies:
         river = _object(body.get("river"))

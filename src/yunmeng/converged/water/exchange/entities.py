@@ -1,6 +1,8 @@
 """Rows of the register as NGSI-LD entities, and back; every fault is named by sheet and row."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -39,7 +41,7 @@ def to_bodies(rows: Rows, library: TypeLibrary) -> list[dict[str, Any]]:
         for row in table if type_ != CURVES else ():
             try:
                 body = _body(type_, row, library)
-            except (YunmengError, ValueError) as error:
+            except (YunmengError, ValueError, TypeError) as error:
                 faults.append(f"{type_} {row.get('row', '?')}: {error}")
                 continue
             if body["id"] in bodies:
@@ -104,9 +106,7 @@ def _value(attribute: AttributeRow, value: Any) -> Any:
     if attribute.datatype in ("number", "integer"):
         return _number(attribute, value)
     if attribute.datatype in ("datetime", "date"):
-        text = str(value)
-        instant_us(text if "T" in text else f"{text}T00:00:00+08:00")
-        return {"value": {"@type": "DateTime" if "T" in text else "Date", "@value": text}}
+        return _moment(str(value))
     if attribute.datatype == "boolean":
         return _truth(attribute, value)
     text = str(value)
@@ -118,10 +118,21 @@ def _value(attribute: AttributeRow, value: Any) -> Any:
 def _number(attribute: AttributeRow, value: Any) -> Any:
     number = float(value)
     low, high = attribute.min, attribute.max
-    if number != number or (low is not None and number < low) or (high is not None and number > high):
+    if not isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
         raise ValueError(f"{attribute.name} {value}: {low}…{high}")
-    whole = int(number) if attribute.datatype == "integer" or number.is_integer() else number
+    if attribute.datatype == "integer" and not number.is_integer():
+        raise ValueError(f"{attribute.name} {value}: integer")
+    whole = int(number) if number.is_integer() else number
     return {"value": whole, "unitCode": attribute.unit} if attribute.unit else whole
+
+
+def _moment(text: str) -> dict[str, Any]:
+    """Reads a day or a time; one without an offset, as all of Excel's are, is Beijing time."""
+    day, _, clock = text.partition("T")
+    if clock and datetime.fromisoformat(text).tzinfo is None:
+        text = day if clock == "00:00:00" else f"{text}+08:00"
+    instant_us(text if "T" in text else f"{text}T00:00:00+08:00")
+    return {"value": {"@type": "DateTime" if "T" in text else "Date", "@value": text}}
 
 
 def _truth(attribute: AttributeRow, value: Any) -> bool:

@@ -3,8 +3,9 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from yunmeng.kernel.base import BadInput, nearest
@@ -44,6 +45,23 @@ _CURVE_LABELS = {
 }
 _SHEET_CURVES = {CURVES, "曲线", "水位库容曲线"}
 _MOST_ROWS = 200_000
+_MOST_COLUMNS = 500
+_MOST_BYTES = 512 << 20
+_DECODED = ("utf-8-sig", "gb18030")
+
+
+def decode_csv(data: bytes) -> str:
+    """Returns the text of a CSV file: UTF-8, or GB 18030, in which Excel saves in China.
+
+    Raises:
+        BadInput: ``water.sheet`` when it is neither.
+    """
+    for encoding in _DECODED:
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise BadInput("water.sheet", sheet="CSV", reason="UTF-8, GB 18030")
 
 
 def read_csv(text: str, type_: str, library: TypeLibrary) -> Rows:
@@ -54,7 +72,10 @@ def read_csv(text: str, type_: str, library: TypeLibrary) -> Rows:
         ``water.column`` for a
             heading that the type does not know, with the nearest.
     """
-    lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    try:
+        lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    except csv.Error as cause:
+        raise BadInput("water.sheet", sheet=type_ or "CSV", reason=str(cause)) from cause
     return {type_: _table(lines, type_, type_, library)}
 
 
@@ -69,8 +90,9 @@ def read_excel(data: bytes, library: TypeLibrary) -> Rows:
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
+        _check_size(data)
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as cause:
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError) as cause:
         raise BadInput("water.sheet", sheet=".xlsx", reason=str(cause)) from cause
     names = {type_.zh: name for name, type_ in library.types.items()} | {name: name for name in library.types}
     rows: Rows = {}
@@ -81,11 +103,24 @@ def read_excel(data: bytes, library: TypeLibrary) -> Rows:
             raise BadInput(
                 "water.sheet", sheet=title, reason=nearest(title, names) or ", ".join(sorted(names))
             )
-        lines = [
-            ["" if cell is None else cell for cell in line] for line in sheet.iter_rows(values_only=True)
-        ]
+        lines = list(_lines(title, sheet.iter_rows(values_only=True)))
         rows[type_] = _table(lines, title, type_, library)
     return rows
+
+
+def _lines(title: str, sheet: Iterable[Sequence[Any]]) -> Iterator[list[Any]]:
+    for line in islice(sheet, _MOST_ROWS + 1):
+        if len(line) > _MOST_COLUMNS:
+            raise BadInput("water.sheet", sheet=title, reason=f"{len(line)} > {_MOST_COLUMNS} columns")
+        yield ["" if cell is None else cell for cell in line]
+
+
+def _check_size(data: bytes) -> None:
+    """Refuses a small file that unpacks to a huge one."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        size = sum(each.file_size for each in packed.infolist())
+    if size > _MOST_BYTES:
+        raise BadInput("water.sheet", sheet=".xlsx", reason=f"{size} > {_MOST_BYTES} bytes")
 
 
 def write_csv(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) -> str:
@@ -102,14 +137,26 @@ def write_csv(rows: Sequence[Mapping[str, Any]], columns: Iterable[str] = ()) ->
 def write_excel(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
     """Returns rows as a workbook with a sheet a type."""
     from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     book = Workbook(write_only=True)
+
+    def cell(sheet: Any, value: Any) -> Any:
+        plain = _cell(value)
+        if not isinstance(plain, str):
+            return plain
+        made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", plain))
+        # a name that begins with = is a name: nothing of the register is ever run
+        made.data_type = "s"
+        return made
+
     for type_, each in rows.items():
         sheet = book.create_sheet(type_)
         names = _columns(each)
         sheet.append(names)
         for row in each:
-            sheet.append([_cell(row.get(name)) for name in names])
+            sheet.append([cell(sheet, row.get(name)) for name in names])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -118,16 +165,18 @@ def write_excel(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
 def _table(
     lines: Sequence[Sequence[Any]], sheet: str, type_: str, library: TypeLibrary
 ) -> list[dict[str, Any]]:
-    lines = [line for line in lines if any(str(cell).strip() for cell in line)]
-    if len(lines) < 2:
+    filled = [
+        (number, line) for number, line in enumerate(lines, 1) if any(str(cell).strip() for cell in line)
+    ]
+    if len(filled) < 2:
         raise BadInput("water.sheet", sheet=sheet, reason="no rows")
     if len(lines) > _MOST_ROWS:
-        raise BadInput("water.sheet", sheet=sheet, reason=f"{len(lines)} > {_MOST_ROWS} rows")
-    heading = [_column(str(cell).strip(), sheet, type_, library) for cell in lines[0]]
+        raise BadInput("water.sheet", sheet=sheet, reason=f"> {_MOST_ROWS} rows")
+    heading = [_column(str(cell).strip(), sheet, type_, library) for cell in filled[0][1]]
     if len(set(heading)) < len(heading):
         twice = next(name for name in heading if heading.count(name) > 1)
         raise BadInput("water.sheet", sheet=sheet, reason=f"column {twice} twice")
-    return [_row(heading, line, number, sheet) for number, line in enumerate(lines[1:], start=2)]
+    return [_row(heading, line, number, sheet) for number, line in filled[1:]]
 
 
 def _row(heading: Sequence[str], line: Sequence[Any], number: int, sheet: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import isinf
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -106,9 +107,12 @@ def _points(observation: ET.Element) -> Iterator[tuple[int, float]]:
             raise BadInput("water.waterml", element="wml2:time", reason=text) from cause
         shown = (cell.text or "").strip() if cell is not None and cell.get(_NIL) not in ("true", "1") else ""
         try:
-            yield at, float(shown) if shown else float("nan")
+            value = float(shown) if shown else float("nan")
         except ValueError as cause:
             raise BadInput("water.waterml", element="wml2:value", reason=f"{text}: {shown}") from cause
+        if isinf(value):
+            raise BadInput("water.waterml", element="wml2:value", reason=f"{text}: {shown}")
+        yield at, value
 
 
 def _href(observation: ET.Element, name: str) -> str:

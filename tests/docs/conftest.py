@@ -92,16 +92,15 @@ class DemoNode:
 
 
 @contextmanager
-def demo_node(data: Path) -> Iterator[DemoNode]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def demo_node(data: Path, *more: str, command: str = "demo") -> Iterator[DemoNode]:
+    """A node that the command starts, with more settings; it stops at the end."""
+    port = free_port()
     node = DemoNode(data, f"http://127.0.0.1:{port}")
-    settings = ("--set", f"http.port={port}", "--set", "demo.rate=20", "--set", "http.workers=1")
+    settings = [f"--set={one}" for one in (f"http.port={port}", "demo.rate=20", "http.workers=1", *more)]
     log = data.with_suffix(".out")
     with log.open("wb") as out:
         node.process = subprocess.Popen(
-            [*CLI, "demo", "--data", str(data), *settings],
+            [*CLI, command, "--data", str(data), *settings],
             env=node.environment,
             cwd=data.parent,
             stdout=out,
@@ -112,6 +111,12 @@ def demo_node(data: Path) -> Iterator[DemoNode]:
         yield node
     finally:
         node.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def started(process: "subprocess.Popen[bytes]", log: Path) -> bool:

@@ -1,0 +1,1 @@
+"""Noise meters: how loud it is, an alert when it is too loud, and the equivalent level."""

@@ -1,4 +1,4 @@
-"""Publishes observations: packed onto the bus, as every gateway will do it."""
+"""Publishes observations: packed onto the bus, as every gateway does it."""
 
 import asyncio
 import os

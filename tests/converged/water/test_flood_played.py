@@ -240,3 +240,51 @@ def test_the_flood_is_played_to_the_dispatch_order(played: httpx.Client) -> None
     assert len(tasks) == result["orders"]
     assert {each["assignee"] for each in tasks} == {"上游管理处", "下游管理处"}
     assert "m³/s" in tasks[0]["title"]
+
+
+def operator(client: httpx.Client, division: str) -> httpx.Client:
+    """An operator of one division, by a token."""
+    asked = {"name": f"water-{division}", "kind": "service", "roles": ["operator"], "divisions": [division]}
+    said = client.post("/api/tokens", json=asked)
+    assert said.status_code == 201, said.text
+    return httpx.Client(base_url=client.base_url, headers={"Authorization": f"Bearer {said.json()['token']}"})
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        # a reservoir of another city; one that is there already and would be drawn over; one of nobody
+        "reservoirCode,name,division\nPLAY6,甲,420506\nPLAY7,乙,421125\n",
+        "reservoirCode,name,division\nPLAY6,甲,420506\nPLAY1,乙,420506\n",
+        "reservoirCode,name,division\nPLAY6,甲,420506\nPLAY8,乙,\n",
+    ],
+)
+def test_a_city_takes_in_its_own_register_or_nothing(played: httpx.Client, table: str) -> None:
+    headers = {"Content-Type": "text/csv"}
+    with operator(played, "420500") as city:
+        said = city.post("/api/water/register", params={"type": "Reservoir"}, content=table, headers=headers)
+        assert (said.status_code, said.json()["key"]) == (403, "water.rows"), said.text
+        assert city.get("/ngsi-ld/v1/entities/urn:ngsi-ld:Reservoir:PLAY6").status_code == 404
+        station = series(UPPER, "waterLevel", [1.0], "MTR", now_us())
+        data, media = write_waterml([station]), {"Content-Type": "application/gml+xml"}
+        assert city.post("/api/water/series", content=data, headers=media).json()["key"] == "water.absent"
+
+
+def test_series_are_kept_in_the_unit_of_their_attribute(played: httpx.Client) -> None:
+    at = now_us() // HOUR * HOUR - 40 * HOUR
+    cm = write_waterml([series(LOWER, "waterLevel", [10350.0], "CMT", at)])
+    send(played, "/api/water/series", "application/gml+xml", cm)
+    asked = {"start": "2020-01-01T00:00:00Z"}
+    found = until(
+        lambda: [
+            value
+            for one in read_waterml(played.get(f"/api/water/series/{LOWER}", params=asked).content)
+            for when, value in zip(one.times, one.values, strict=True)
+            if when == at
+        ],
+        "the level",
+    )
+    assert found == [pytest.approx(103.5)]
+    other = write_waterml([series(LOWER, "rainfall1h", [1.0], "MMT", at)])
+    media = {"Content-Type": "application/gml+xml"}
+    assert played.post("/api/water/series", content=other, headers=media).json()["key"] == "water.attribute"

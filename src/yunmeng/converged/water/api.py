@@ -1,8 +1,10 @@
 """Water over HTTP: the register in and out, who is upstream of whom, series, responses, plans."""
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import numpy as np
 from starlette.responses import Response
 
@@ -26,13 +28,13 @@ from yunmeng.converged.water.exchange import (
 from yunmeng.converged.water.reading import Reader
 from yunmeng.converged.water.register import Reach, RiverGraph, river_graph
 from yunmeng.converged.water.warning import read_table, response, situation
-from yunmeng.kernel.base import BadInput, Conflict, instant_us, make_urn, now_us
-from yunmeng.kernel.compute import Event, event_entity
+from yunmeng.kernel.base import BadInput, Conflict, Forbidden, conversion, instant_us, make_urn, now_us
+from yunmeng.kernel.compute import Event, Grade, check_grade, event_entity, graver
 from yunmeng.kernel.link import obs_subject
 from yunmeng.kernel.model import (
     VOCABULARY_CONTEXT,
     Context,
-    Create,
+    Outcome,
     Reading,
     Series,
     Upsert,
@@ -92,12 +94,10 @@ async def import_register(call: Call) -> Response:
     bodies = to_bodies(rows, library)
     known = await _reader(call).entities(_REGISTER)
     check_register(bodies, known)
+    await _check_reach(call, bodies, {str(each["id"]) for each in known})
     context = _context(call)
     outcomes = await write(call, [Upsert(expand_entity(body, context), "update") for body in bodies])
-    refused = [outcome for outcome in outcomes if outcome.done == "refused"]
-    if refused:
-        faults = "; ".join(f"{outcome.id}: {outcome.error}" for outcome in refused[:10])
-        raise Conflict("water.rows", count=len(refused), faults=faults)
+    _refuse(outcomes)
     made = sum(outcome.done == "created" for outcome in outcomes)
     return json_reply({"created": made, "updated": len(outcomes) - made, **changed(bodies, known)}, 201)
 
@@ -138,16 +138,17 @@ async def import_series(call: Call) -> Response:
         row = library.attribute(one.attribute) or library.attribute(one.attribute.rpartition("/")[2])
         if row is None:
             raise BadInput("water.attribute", attribute=one.attribute)
-        key = Series(
-            one.station,
-            row.uri,
-            library.type(str(station["type"])).uri,
-            str(station.get("division", "")),
-            one.unit or row.unit,
-        )
+        type_ = library.type(str(station["type"]))
+        if type_.attribute(row.name) is None and row.name not in library.terms:
+            raise BadInput("water.attribute", attribute=f"{row.name} ({type_.name})")
+        unit = row.unit or one.unit
+        key = Series(one.station, row.uri, type_.uri, str(station.get("division", "")), unit)
+        # what reads the history takes an attribute in its own unit
+        scale, shift = conversion(one.unit, unit) if one.unit else (1.0, 0.0)
+        values = one.values * scale + shift if one.unit != unit else one.values
         readings += [
             Reading((key,), at, (None if np.isnan(value) else value,))
-            for at, value in zip(one.times.tolist(), one.values.tolist(), strict=True)
+            for at, value in zip(one.times.tolist(), values.tolist(), strict=True)
         ]
     for start in range(0, len(readings), 10_000):
         batch = make_batch_of(
@@ -187,13 +188,14 @@ async def begin_response(call: Call) -> Response:
     reader, division = _reader(call), call.services.settings.node.division
     rule = "water.response"
     open_ = await reader.entities("Event", f'rule=="{rule}";stage=="received","assigned","handled"')
+    grade = _raised(due["level"], open_)
     event = Event(
         id=str(open_[0]["id"]) if open_ else make_urn("Event", rule, uuid4().hex),
         headline={
-            "zh-CN": f"防汛{due['level']}级应急响应",
-            "en": f"Flood-control emergency response {due['level']}",
+            "zh-CN": f"防汛{grade}级应急响应",
+            "en": f"Flood-control emergency response {grade}",
         },
-        grade=due["level"],
+        grade=grade,
         division=division,
         opened_at=now_us(),
         rule=rule,
@@ -201,7 +203,7 @@ async def begin_response(call: Call) -> Response:
     )
     body = {**event_entity(event), "reasons": {"json": due["reasons"]}}
     if open_:
-        body = {name: body[name] for name in ("id", "type", "responseLevel", "reasons")}
+        body = {name: body[name] for name in ("id", "type", "headline", "responseLevel", "reasons")}
     await write_one(call, Upsert(expand_entity(body, _context(call)), "update"))
     return json_reply({**due, "event": event.id}, 201)
 
@@ -214,10 +216,43 @@ async def step_plan(call: Call) -> Response:
     bodies = plans.step(plan, state, now_us(), call.principal.id)
     context = _context(call)
     first, *tasks = [expand_entity(body, context) for body in bodies]
-    await write_one(call, Upsert(first, "update"))
+    # tasks first: where one is refused the plan stays approved, and a second try makes the same tasks
     if tasks:
-        await write(call, [Create(task) for task in tasks])
+        _refuse(await write(call, [Upsert(task, "update") for task in tasks]))
+    await write_one(call, Upsert(first, "update"))
     return json_reply({"id": id, "state": state, "tasks": len(tasks)})
+
+
+async def _check_reach(call: Call, bodies: Sequence[Mapping[str, Any]], known: Collection[str]) -> None:
+    """Refuses all bodies when one would be outside the reach of who sends them, or changes what is."""
+    if call.reach.prefixes is None:
+        return
+    home = call.services.settings.node.division
+    new = [body for body in bodies if body["id"] not in known]
+    faults = {
+        str(body["id"]): str(body.get("division", home))
+        for body in bodies
+        if ("division" in body or body["id"] not in known)
+        and not str(body.get("division", home)).startswith(call.reach.prefixes)
+    }
+    whole = msgspec.structs.replace(call.reach, prefixes=None)
+    everyone = Reader(call.services.state, call.services.history, whole, call.services.types)
+    faults |= dict.fromkeys(await everyone.present([str(body["id"]) for body in new]), "*")
+    if faults:
+        shown = "; ".join(f"{id}: keeper.out-of-reach" for id in list(faults)[:10])
+        raise Forbidden("water.rows", count=len(faults), faults=shown)
+
+
+def _refuse(outcomes: Sequence[Outcome]) -> None:
+    refused = [outcome for outcome in outcomes if outcome.done == "refused"]
+    if refused:
+        faults = "; ".join(f"{outcome.id}: {outcome.error}" for outcome in refused[:10])
+        raise Conflict("water.refused", count=len(refused), whole=len(outcomes), faults=faults)
+
+
+def _raised(level: Grade, open_: Sequence[Mapping[str, Any]]) -> Grade:
+    """Returns the level of a response that is due while one may be open: people lower it, not the table."""
+    return graver(level, check_grade(open_[0]["responseLevel"])) if open_ else level
 
 
 async def _due(call: Call) -> dict[str, Any]:

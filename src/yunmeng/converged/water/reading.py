@@ -50,13 +50,11 @@ class Reader:
             raise NotFound("water.absent", id=id)
         return plain
 
-    async def entities(
-        self, types: str, q: str = "", divisions: Sequence[str] = (), most: int = 100_000
-    ) -> list[dict[str, Any]]:
+    async def entities(self, types: str, q: str = "", divisions: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Returns every entity of a type selection (``Reservoir,River``) that fulfils ``q``, by id."""
         found: list[dict[str, Any]] = []
         after = ""
-        while len(found) < most:
+        while True:
             query = EntityQuery(
                 self._reach,
                 types=parse_types(types, self._context),
@@ -68,8 +66,16 @@ class Reader:
             page = [self._plain(body) for body in (await self._state.query(query)).documents]
             found += page
             if len(page) < _PAGE:
-                break
+                return found
             after = page[-1]["id"]
+
+    async def present(self, ids: Sequence[str]) -> list[str]:
+        """Returns which of the ids there are."""
+        found: list[str] = []
+        for start in range(0, len(ids), _PAGE):
+            some = tuple(ids[start : start + _PAGE])
+            page = await self._state.query(EntityQuery(self._reach, ids=some, limit=_PAGE))
+            found += [str(self._plain(body)["id"]) for body in page.documents]
         return found
 
     async def series(self, ids: Sequence[str], attribute: str, start: int, end: int) -> Mapping[str, Series]:

@@ -1,8 +1,12 @@
 """Lines of HJ 212: two hashes, four digits of length, the data segment, checksum, CR LF (clause 6.3.1)."""
 
 import re
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from yunmeng.gateways.hj212.checksum import crc16_hj212
+from yunmeng.gateways.hj212.cipher import decrypt, is_encrypted
 from yunmeng.gateways.hj212.messages import Packet
 from yunmeng.kernel.base import BadInput
 from yunmeng.kernel.sense import bad_checksum, bad_frame
@@ -12,18 +16,24 @@ _START = re.compile(rb"##|#\Z")
 _LINE = re.compile(rb"\r\n(?=##)")
 _NEXT = re.compile(rb"\r\n|(?=##)")
 _HEX = re.compile(r"[0-9A-Fa-f]{4}\Z")
+_OF_2025 = re.compile(rb"(?:\A|;)Flag=(?:[89]|1[01]);")
+_MN = re.compile(rb"(?:\A|;)MN=([^;]*);")
+
+Keys = Callable[[str], bytes | None]
+"""Finds the key of a device by its MN."""
 
 
 class Hj212Codec:
     """Reads and writes lines; text that is no UTF-8 is read as GB 18030 (which holds GBK).
 
-    ``dialect=bare`` is of devices that leave out CR LF.
+    ``dialect=bare`` is of devices that leave out CR LF; ``keys`` deciphers lines of the edition of 2025.
     """
 
-    def __init__(self, dialect: str = "") -> None:
+    def __init__(self, dialect: str = "", keys: Keys | None = None) -> None:
         if dialect not in ("", "bare"):
             raise BadInput("sense.option", name="hj212", option="dialect", value=dialect)
         self._bare = dialect == "bare"
+        self._keys = keys
 
     def cut(self, buffer: bytearray) -> list[bytes]:
         """Takes lines off the buffer by their length, or up to CR LF where the length is wrong."""
@@ -48,23 +58,40 @@ class Hj212Codec:
         if not _HEX.match(digits):
             raise bad_frame("hj212", "the checksum is no hex number")
         expected, found = crc16_hj212(data), int(digits, 16)
-        if found != expected:
-            raise bad_checksum("hj212", found, expected)
-        text = _text(data)
+        plain = data if found == expected else self._decipher(data, found, expected)
+        text = _text(plain)
         counted = int(frame[2:6])
-        if counted != len(data) and counted != len(text):
+        if counted not in (len(data), len(text), len(plain)):
             raise bad_frame("hj212", f"the length says {counted}, not {len(data)}")
         lower = digits != digits.upper()
         if lower and digits != digits.lower():
             raise bad_frame("hj212", "the checksum mixes small and capital letters")
-        return _read(data, text, lower, end, -1 if counted == len(data) else counted)
+        packet = _read(data, text, lower, end, -1 if counted == len(data) else counted)
+        return packet if plain is data else replace(packet, plain=plain)
 
     def encode(self, message: Packet) -> bytes:
         """Writes one line."""
         counted = len(message.data) if message.counted < 0 else message.counted
-        checksum = crc16_hj212(message.data)
+        checksum = crc16_hj212(message.plain or message.data)
         digits = b"%04x" % checksum if message.lower else b"%04X" % checksum
         return b"##%04d" % counted + message.data + digits + message.end
+
+    def _decipher(self, data: bytes, found: int, expected: int) -> bytes:
+        """The checksum is of the plain line (A.2), so only with the right key does it come out."""
+        head = data.partition(b"CP=&&")[0]
+        named = _MN.search(head)
+        if named is None or not _OF_2025.search(head):
+            raise bad_checksum("hj212", found, expected)
+        mn = named[1].decode("latin-1")
+        key = self._keys(mn) if self._keys is not None else None
+        if key is None:
+            if is_encrypted(data):
+                raise bad_frame("hj212", f"encrypted, and there is no key of {mn}")
+            raise bad_checksum("hj212", found, expected)
+        plain = decrypt(data, key)
+        if crc16_hj212(plain) != found:
+            raise bad_checksum("hj212", found, expected)
+        return plain
 
     def _length(self, data: bytearray, at: int, size: int) -> int:
         """Returns how much from ``at`` on belongs together, 0 when that can't be told yet."""

@@ -20,7 +20,8 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
 
     The other fields are read from it: request ``qn``, system ``st``, command ``cn``, password ``pw``, device
     ``mn``, ``flag``, and what stands between the double ampersands in ``cp``. ``lower`` tells that the
-    checksum is written in small letters, ``end`` what follows it, ``counted`` a length in characters.
+    checksum is written in small letters, ``end`` what follows it, ``counted`` a length in characters. Of an
+    encrypted line ``plain`` is the segment that its checksum is of, empty of any other.
     """
 
     data: bytes
@@ -36,6 +37,7 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
     lower: bool = False
     end: bytes = b"\r\n"
     counted: int = -1
+    plain: bytes = b""
 
     @property
     def version(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from yunmeng.gateways.hj212.cipher import encrypt, is_written, read_key
 from yunmeng.gateways.hj212.codec import Hj212Codec
 from yunmeng.gateways.hj212.messages import (
     ANSWERED,
@@ -18,7 +19,7 @@ from yunmeng.gateways.hj212.messages import (
 )
 from yunmeng.gateways.hj212.orders import write_order
 from yunmeng.gateways.hj212.readings import Content, find_table, read_readings, write_time
-from yunmeng.kernel.base import BadInput
+from yunmeng.kernel.base import BadInput, Secret, Unavailable
 from yunmeng.kernel.sense import (
     Command,
     DeviceRecord,
@@ -35,6 +36,8 @@ from yunmeng.kernel.sense import (
 _CLOCK_REQUEST, _KEY_REQUEST = "1013", "1014"
 _NOTICES = frozenset((_CLOCK_REQUEST, _KEY_REQUEST, HEARTBEAT))
 _ANSWERS = frozenset((REQUEST_ANSWER, RESULT, NOTICE_ANSWER, DATA_ANSWER))
+_ENCRYPTED = frozenset((_KEY_REQUEST, "3020"))
+"""What the centre encrypts too, to a device that encrypts (6.4.4 of 2025)."""
 _EXECUTION_S = 300.0
 _MOST_SPLIT = 1000
 _MOST_DEVICES = 10_000
@@ -86,8 +89,9 @@ class Hj212Session(FrameSession[Packet]):
     """
 
     def __init__(self, station: Station) -> None:
-        super().__init__(Hj212Codec(station.options.get("dialect", "")))
+        super().__init__(Hj212Codec(station.options.get("dialect", ""), self._key))
         self._place = station
+        self._keys: dict[str, bytes] = {}
         self._devices: dict[str, _Known] = {}
         self._orders: InFlight[str] = InFlight()
         self._asked: dict[str, _Asked] = {}
@@ -189,6 +193,9 @@ class Hj212Session(FrameSession[Packet]):
         self._newest_us = max(at, self._newest_us + 1000)
         qn, last = write_time(self._newest_us, milliseconds=True), known.last
         packet = make_packet(cn, last.mn, qn=qn, st=last.st, pw=last.pw, flag=last.version | ANSWERED, cp=cp)
+        key = self._key(last.mn) if last.plain and cn in _ENCRYPTED else None
+        if key is not None:
+            packet = _encrypted(packet, last, key)
         self._asked[qn] = _Asked(last.mn, cn, {})
         return self._orders.send(qn, command, self.codec.encode(packet), at)
 
@@ -218,9 +225,27 @@ class Hj212Session(FrameSession[Packet]):
         known = self._devices[message.mn] = _Known(message, record, home)
         return known
 
+    def _key(self, mn: str) -> bytes | None:
+        """Returns the device's SM4 key, by reference in its record's option ``sm4``, read once."""
+        record = self._place.devices.find(self._place.gateway, mn)
+        reference = record.options.get("sm4", "") if record is not None else ""
+        if reference and reference not in self._keys:
+            try:
+                self._keys[reference] = read_key(Secret(reference).reveal())
+            except Unavailable as cause:
+                raise bad_frame("hj212", f"the key of {mn}: {cause}") from cause
+        return self._keys.get(reference)
+
     def _check_password(self, record: DeviceRecord | None, message: Packet) -> None:
         if record is not None and not record.accepts(message.pw):
             raise BadInput("device.credential", gateway=self._place.gateway, device=message.mn)
+
+
+def _encrypted(packet: Packet, like: Packet, key: bytes) -> Packet:
+    """Returns the packet encrypted, in the way of writing and of counting that the device itself has."""
+    data = encrypt(packet.data, key, written=is_written(like.data))
+    counted = -1 if like.counted < 0 else len(packet.data)
+    return msgspec.structs.replace(packet, data=data, plain=packet.data, counted=counted)
 
 
 def _plain(cp: str) -> dict[str, str]:

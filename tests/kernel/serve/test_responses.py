@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kernel.compute.test_cap import THUNDERSTORM
 from tests.kernel.serve.conftest import NODE, Node, running, until
 
 from yunmeng.kernel.base import now_us, packages
@@ -202,3 +203,18 @@ async def test_a_city_sees_its_own_events_only(water: Node) -> None:
     elsewhere = await water.client("operator", divisions=("420500",))
     assert (await elsewhere.get("/api/events")).json() == []
     assert (await elsewhere.get("/api/alerts")).json() == []
+
+
+async def test_a_message_from_elsewhere_is_about_nothing_of_ours_and_overwrites_nothing(water: Node) -> None:
+    said = await water.admin.post("/api/alerts", content=THUNDERSTORM, headers={"Content-Type": CAP})
+    assert said.status_code == 201, said.text
+    shown = await water.admin.get(f"/api/alerts/{said.json()['id']}")
+    assert "alertSource" not in shown.json()
+    assert shown.json()["responseLevel"] == "II"
+    again = await water.admin.get(f"/api/alerts/{said.json()['id']}", headers={"Accept": CAP})
+    assert from_cap(again.content).source == ""
+    own = THUNDERSTORM.replace(b"KSTO1055887203", RESERVOIR.encode())
+    said = await water.admin.post("/api/alerts", content=own, headers={"Content-Type": CAP})
+    assert said.status_code == 201, said.text
+    kept = (await water.admin.get(f"/ngsi-ld/v1/entities/{RESERVOIR}")).json()
+    assert str(kept["type"]).endswith("/Reservoir")

@@ -38,8 +38,9 @@ SEVERITY: Mapping[Grade, Severity] = {"I": "Extreme", "II": "Severe", "III": "Mo
 class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert (OASIS CAP 1.2 §3.2). ``headline`` and ``instruction`` hold words by language.
 
-    ``source`` is the entity that it is about, ``rule`` who or what raised it, ``value`` and ``limit`` what
-    was measured against what in ``unit`` (UN/CEFACT code). Times are microseconds UTC, 0 for not yet.
+    ``source`` is the entity that it is about (empty: none of ours), ``rule`` who or what raised it, ``value``
+    and ``limit`` what was measured against what in ``unit`` (UN/CEFACT code). Times are microseconds UTC, 0
+    for not yet.
     """
 
     id: str
@@ -100,7 +101,7 @@ def to_entity(alert: Alert) -> dict[str, Any]:
         "type": "Alert",
         "division": alert.division,
         "rule": alert.rule,
-        "alertSource": {"object": alert.source},
+        "alertSource": {"object": alert.source} if alert.source else None,
         "headline": {"languageMap": alert.headline},
         "responseLevel": alert.grade,
         "category": alert.category,
@@ -126,7 +127,7 @@ def from_entity(entity: Mapping[str, Any]) -> Alert:
     return Alert(
         id=entity["id"],
         rule=entity["rule"],
-        source=entity["alertSource"],
+        source=entity.get("alertSource", ""),
         division=entity.get("division", ""),
         headline=words(entity["headline"]),
         grade=check_grade(entity["responseLevel"]),

@@ -20,6 +20,7 @@ NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE = "application/cap+xml"
 
 _MOST_BYTES = 1 << 20
+_OURS = "urn:ngsi-ld:Alert:"
 _MESSAGE = {"active": "Alert", "ended": "Cancel", "cancelled": "Cancel"}
 _GRADE: dict[str, Grade] = {severity: grade for grade, severity in SEVERITY.items()}
 _LEVEL, _RULE, _SUBJECT = "responseLevel", "rule", "alertSource"
@@ -153,7 +154,8 @@ def _parse(data: bytes) -> ET.Element:
 def _identifier(root: ET.Element, identifier: str, *, ended: bool) -> str:
     references = _optional(root, "references").split(",") if ended else []
     own = references[1] if len(references) > 1 else identifier
-    text = own if own.startswith("urn:") else f"urn:ngsi-ld:Alert:cap:{own}"
+    # a foreign message may name itself as it likes, but never as an entity of ours that is no alert
+    text = own if own.startswith(_OURS) else f"{_OURS}cap:{own}"
     try:
         return check_urn(text)
     except YunmengError as cause:

@@ -128,7 +128,8 @@ async def step_event(call: Call) -> Response:
     given = {"at": format_us(now_us()), "by": call.principal.id}
     step = msgspec.convert({**body, **given}, Step)
     event = advance(read_event(entity), step)
-    await _store(call, event_entity(event))
+    # the level is the rules' to write, and may have risen since it was read
+    await _store(call, {name: each for name, each in event_entity(event).items() if name != "responseLevel"})
     return json_reply({"id": event.id, "stage": event.stage, "owner": event.owner, "score": event.score})
 
 

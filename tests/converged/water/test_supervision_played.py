@@ -75,6 +75,8 @@ def test_permits_are_weighed_and_the_one_who_takes_too_much_is_told(supervised: 
         f"/ngsi-ld/v1/entities/{UNDER.replace('SUPB', 'SUPC')}", params={"options": "keyValues"}
     )
     assert "expired" in state.text
+    # nobody metered it: its share is unknown, not zero
+    assert "usedShare" not in state.text
 
 
 def test_a_dam_that_departs_from_its_model_raises_an_alert(administrator: httpx.Client) -> None:
@@ -106,6 +108,13 @@ def test_a_dam_that_departs_from_its_model_raises_an_alert(administrator: httpx.
     )
     assert alert["responseLevel"] == "II"
     assert "坝顶一号" in str(alert["headline"])
+    silent = LAST + np.arange(1, 31, dtype=np.int64) * DAY
+    gap = [TimeSeries(POINT, "displacement", "MMT", silent, np.full(30, np.nan))]
+    send(administrator, "/api/water/series", "application/gml+xml", write_waterml(gap))
+    settled(administrator, POINT, "displacement", 730)
+    done = run(administrator, "water.dams", until="2026-05-02T00:00:00Z", years="3")
+    assert (done["result"]["judged"], list(done["result"]["refused"])) == (0, [POINT]), done
+    assert get(administrator, "/api/alerts", rule="water.dam_anomaly", state="active")
 
 
 def test_the_network_is_checked_and_what_is_doubted_is_listed(administrator: httpx.Client) -> None:

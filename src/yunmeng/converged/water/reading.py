@@ -1,6 +1,6 @@
 """What the water package reads of a node, within a reach: entities in simple form, series as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ from yunmeng.kernel.model import (
     parse_q,
     parse_types,
 )
-from yunmeng.kernel.store import EntityQuery, History, StateReader, TemporalQuery
+from yunmeng.kernel.store import EntityQuery, History, Point, StateReader, TemporalQuery
 from yunmeng.kernel.trust import Reach
 
 _PAGE = 1000
-_MOST_POINTS = 500_000
+_MOST_POINTS = 1_000_000
+_TOGETHER = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +83,33 @@ class Reader:
         """Returns what was observed in ``start <= time < end`` (µs UTC) by entity; who has none is left out.
 
         Values that are marked missing or bad are NaN. Raises ``BadInput("water.attribute")`` for an attribute
-        that no type has.
+        that no type has, ``BadInput("water.many")`` where one entity has more than a million values.
         """
         row = self._library.attribute(attribute)
         if row is None:
             raise BadInput("water.attribute", attribute=attribute)
-        rows: dict[str, tuple[list[int], list[float]]] = {}
-        if ids:
+        found: dict[str, Series] = {}
+        for first in range(0, len(ids), _TOGETHER):
+            some = tuple(ids[first : first + _TOGETHER])
+            # the bound is of each entity, and one who passes it is refused rather than cut
             query = TemporalQuery(
-                self._reach, tuple(ids), (row.uri,), "between", start, end, limit=_MOST_POINTS
+                self._reach, some, (row.uri,), "between", start, end, limit=_MOST_POINTS + 1
             )
-            for point in await self._history.points(query):
-                good = isinstance(point.value, float | int) and point.quality not in (
-                    Quality.BAD,
-                    Quality.MISSING,
-                )
-                times, values = rows.setdefault(point.entity, ([], []))
-                times.append(point.at)
-                values.append(float(point.value) if good and point.value is not None else float("nan"))
-        return {id: Series(np.array(t, np.int64), np.array(v, np.float64)) for id, (t, v) in rows.items()}
+            found |= _series(await self._history.points(query), attribute)
+        return found
 
     def _plain(self, body: bytes) -> dict[str, Any]:
         return compact_entity(msgspec.json.decode(body, type=Document), self._context, "simplified")
+
+
+def _series(points: Iterable[Point], attribute: str) -> dict[str, Series]:
+    rows: dict[str, tuple[list[int], list[float]]] = {}
+    for point in points:
+        good = isinstance(point.value, float | int) and point.quality not in (Quality.BAD, Quality.MISSING)
+        times, values = rows.setdefault(point.entity, ([], []))
+        times.append(point.at)
+        values.append(float(point.value) if good and point.value is not None else float("nan"))
+    for id, (times, _) in rows.items():
+        if len(times) > _MOST_POINTS:
+            raise BadInput("water.many", id=id, attribute=attribute, most=_MOST_POINTS)
+    return {id: Series(np.array(t, np.int64), np.array(v, np.float64)) for id, (t, v) in rows.items()}

@@ -1,7 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 from tests.converged.water.dispatch.basin import box, one
 
@@ -10,7 +8,6 @@ from yunmeng.converged.water.dispatch import (
     PointSpec,
     Rule,
     compare,
-    entities,
     natural,
     optimise,
     simulate,
@@ -76,15 +73,3 @@ def test_names_from_outside_do_no_harm(plan):
 def test_a_node_that_is_not_there(plan):
     with pytest.raises(BadInput, match="nobody"):
         write(plan, nodes=["nobody"])
-
-
-def test_entities_carry_units_marks_and_reasons(plan):
-    head, order = entities(plan, id="p1", made=datetime(2026, 7, 1, tzinfo=UTC), division="420500")
-    assert head["type"] == "DispatchPlan"
-    assert head["certifiedGap"]["value"] < 1e-6
-    assert order["refPlan"]["object"] == head["id"]
-    assert order["release"]["unitCode"] == "MQS"
-    assert np.allclose(order["release"]["value"], plan.release[0], atol=1e-3)
-    assert order["synthetic"]["value"] is True
-    assert len(order["reason"]["value"]) == len(order["times"]["value"]) == 3
-    assert order["division"]["value"] == "420500"

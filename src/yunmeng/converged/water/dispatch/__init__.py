@@ -5,7 +5,7 @@ Pure functions on arrays, usable without a node; HiGHS and numba are loaded by t
 
 from yunmeng.converged.water.dispatch.conflicts import Conflict, explain
 from yunmeng.converged.water.dispatch.decompose import coordinate
-from yunmeng.converged.water.dispatch.document import Document, Section, entities, write
+from yunmeng.converged.water.dispatch.document import Document, Section, write
 from yunmeng.converged.water.dispatch.limits import Limit
 from yunmeng.converged.water.dispatch.model import Detail, Penalties
 from yunmeng.converged.water.dispatch.optimise import Warm, optimise, with_heads
@@ -47,7 +47,6 @@ __all__ = [
     "Warm",
     "compare",
     "coordinate",
-    "entities",
     "explain",
     "make_horizon",
     "make_system",

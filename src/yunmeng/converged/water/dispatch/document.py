@@ -3,7 +3,6 @@
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from yunmeng.converged.water.dispatch.limits import clock, number
 from yunmeng.converged.water.dispatch.plan import Plan
 from yunmeng.converged.water.dispatch.reasons import Reasons, reasons
 from yunmeng.converged.water.dispatch.scenarios import Comparison
-from yunmeng.kernel.base import Language, datetime_us, format_us, make_urn, sentence
+from yunmeng.kernel.base import Language, sentence
 
 _STYLE = (
     "body{font:16px/1.6 sans-serif;margin:2em}table{border-collapse:collapse}"
@@ -181,59 +180,3 @@ def _sources(plan: Plan, sources: Mapping[str, str], lang: Language) -> Section:
     rows += [[_say(f"of_{key}", lang), sources.get(key, own)] for key in given]
     rows += [[_say(f"of_{key}", lang), _say(f"by_{key}", lang)] for key in ("release", "level", "bound")]
     return Section(_say("sources", lang), table=rows)
-
-
-def entities(
-    plan: Plan, *, id: str, made: datetime, tenant: str = "", division: str = "420000"
-) -> list[dict[str, object]]:
-    """Returns the plan as NGSI-LD documents: a ``DispatchPlan``, and a ``DispatchOrder`` for each reservoir.
-
-    Orders carry releases (MQS) and levels (MTR) with their times, the reasons' kinds, and what derived them.
-
-    Raises:
-        BadInput: ``id.bad`` for an id that makes no URN.
-    """
-    why, times = reasons(plan), [format_us(datetime_us(at)) for at in plan.times()]
-    own = make_urn("DispatchPlan", id)
-    common = _common(plan, division, tenant, made)
-    head: dict[str, object] = {
-        "id": own,
-        "type": "DispatchPlan",
-        **common,
-        "cost": _property(plan.value),
-        "costBound": _property(plan.bound),
-        "certifiedGap": _property(plan.gap, "P1"),
-        "reservoirs": _property(int(plan.system.reservoir.sum())),
-        "validFrom": _property(format_us(datetime_us(plan.horizon.start))),
-        "validTo": _property(times[-1]),
-    }
-    level = plan.level
-    orders: list[dict[str, object]] = [
-        {
-            "id": make_urn("DispatchOrder", f"{id}:{plan.system.ids[node]}"),
-            "type": "DispatchOrder",
-            **common,
-            "refPlan": {"type": "Relationship", "object": own},
-            "reservoir": _property(plan.system.ids[node]),
-            "times": _property(times),
-            "release": _property([round(float(each), 3) for each in plan.release[node]], "MQS"),
-            "waterLevel": _property([round(float(each), 3) for each in level[node]], "MTR"),
-            "reason": _property([why.of(node, step).kind for step in range(len(times))]),
-        }
-        for node in np.flatnonzero(plan.system.reservoir).tolist()
-    ]
-    return [head, *orders]
-
-
-def _common(plan: Plan, division: str, tenant: str, made: datetime) -> dict[str, object]:
-    common: dict[str, object] = {
-        "division": _property(division),
-        "synthetic": _property(plan.horizon.source == "synthetic"),
-        "source": _property(plan.horizon.source),
-        "madeAt": _property(format_us(datetime_us(made))),
-    }
-    return {**common, "tenant": _property(tenant)} if tenant else common
-
-
-def _property(value: object, unit: str = "") -> dict[str, object]:
-    return {"type": "Property", "value": value, **({"unitCode": unit} if unit else {})}

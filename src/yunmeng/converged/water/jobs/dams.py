@@ -8,7 +8,7 @@ import numpy as np
 
 from yunmeng.converged.water.dam import fit_hst, watch
 from yunmeng.converged.water.reading import Reader, Series
-from yunmeng.kernel.base import YunmengError, format_us, instant_us, now_us
+from yunmeng.kernel.base import BadInput, YunmengError, format_us, instant_us, now_us
 from yunmeng.kernel.compute import JobContext
 
 _DAY_US = 86_400_000_000
@@ -46,8 +46,12 @@ async def _judge(reader: Reader, point: Mapping[str, Any], start: int, until: in
     split = max(len(measured.times) - _LATEST, 0)
     model = fit_hst(measured.times[:split], levels[:split], measured.values[:split])
     seen = watch(model, measured.times[split:], levels[split:], measured.values[split:])
-    last = int(np.flatnonzero(~np.isnan(seen.departure))[-1]) if (~np.isnan(seen.departure)).any() else -1
-    departure = float(abs(seen.departure[last])) if last >= 0 else 0.0
+    there = np.flatnonzero(~np.isnan(seen.departure))
+    if not len(there):
+        # what nobody measured is no proof that all is well
+        raise BadInput("water.few", name="recent readings", count=0, wanted=1)
+    last = int(there[-1])
+    departure = float(abs(seen.departure[last]))
     summary = {
         **msgspec.to_builtins(
             {name: getattr(model, name) for name in ("coefficients", "sigma", "r2", "count")}
@@ -76,7 +80,7 @@ async def _measured(reader: Reader, id: str, start: int, until: int) -> Series:
 
 def _levels_at(measured: Series, water: Series | None) -> "np.ndarray[Any, np.dtype[np.float64]]":
     """Returns the reservoir's level at each reading, straight between its own; NaN beyond them."""
-    if water is None:
+    good = np.zeros(0, np.bool_) if water is None else ~np.isnan(water.values)
+    if water is None or not good.any():
         return np.full(len(measured.times), np.nan)
-    good = ~np.isnan(water.values)
     return np.interp(measured.times, water.times[good], water.values[good], np.nan, np.nan)

@@ -1,5 +1,6 @@
 """Supply: every permit weighed against the meters of its intakes; who uses how much, as tables."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -29,11 +30,19 @@ async def weigh_permits(context: JobContext, inputs: Mapping[str, str]) -> dict[
     intakes = await reader.entities("WaterIntake")
     daily = await _daily(reader, intakes, until)
     rows: list[tuple[Permit, Balance]] = []
+    bodies: list[dict[str, Any]] = []
+    by_permit: dict[str, list[Mapping[date, float | None]]] = defaultdict(list)
+    for each in intakes:
+        if each["id"] in daily:
+            by_permit[str(each.get("permit", ""))].append(daily[each["id"]])
     for id, permit in permits.items():
-        own = [daily[each["id"]] for each in intakes if each.get("permit") == id and each["id"] in daily]
-        weighed = balance(permit, permit.code, _sum(own), until)
+        own = by_permit.get(id, [])
+        volumes = _sum(own)
+        weighed = balance(permit, permit.code, volumes, until)
         rows.append((permit, weighed))
-        context.entities([_body(id, permit, weighed, until)])
+        metered = any(volumes[day] is not None for day in volumes if day.year == until.year)
+        bodies.append(_body(id, permit, weighed, until, metered=metered))
+    context.entities(bodies)
     loose = [each["id"] for each in intakes if each.get("permit") not in permits]
     for by in ("division", "industry", "source"):
         uses = use_by(rows, by, below=inputs.get("division") or "420000")
@@ -65,16 +74,18 @@ def _permit(entity: Mapping[str, Any]) -> Permit:
     )
 
 
-def _body(id: str, permit: Permit, weighed: Balance, until: date) -> dict[str, Any]:
+def _body(id: str, permit: Permit, weighed: Balance, until: date, *, metered: bool) -> dict[str, Any]:
     at = format_us(instant_us(f"{until.isoformat()}T23:59:59+08:00"))
-    share = weighed.share * 100 if weighed.share == weighed.share else 0.0
     expired = permit.state == "valid" and not permit.holds(until)
-    return {
+    body: dict[str, Any] = {
         "id": id,
         "type": "WaterPermit",
         "permitState": "expired" if expired else permit.state,
-        "usedShare": {"value": round(share, 2), "unitCode": "P1", "observedAt": at},
     }
+    # a meter that is silent has not measured zero: the share stays as it was last known
+    if metered and weighed.share == weighed.share:
+        body["usedShare"] = {"value": round(weighed.share * 100, 2), "unitCode": "P1", "observedAt": at}
+    return body
 
 
 async def _daily(

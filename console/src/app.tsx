@@ -218,6 +218,7 @@ function Head({ session, look, onLook, onLeave }: HouseProps) {
         <Button
           size="small"
           type="text"
+          className="to-wall"
           icon={<DesktopOutlined />}
           aria-label={t('nav.wall')}
           onClick={() => vary({ wall: '1' })}

@@ -28,6 +28,14 @@ type Props = {
   onEntity: (id: string) => void;
 };
 
+type Size = ['interpolate', ['linear'], ['zoom'], number, number, number, number];
+const RADIUS: Size = ['interpolate', ['linear'], ['zoom'], 6, 3.2, 10, 6.5];
+// thousands at once are smaller and without an edge, which also draws quicker
+const MANY = 1500;
+const BY_RANK = (plain: number) => ['match', ['get', 'rank'], 2, plain * 1.7, 1, plain * 1.25, plain];
+const SMALL = ['interpolate', ['linear'], ['zoom'], 6, BY_RANK(2), 10, BY_RANK(5)] as unknown as Size;
+const RANKS: Record<string, number> = { watch: 1, alarm: 2 };
+
 const EMPTY: FeatureCollection = { type: 'FeatureCollection', features: [] };
 
 /** The map: divisions shaded by a layer, their names and values, entities as points. */
@@ -145,8 +153,10 @@ function furnish(map: GlMap, { prefectures, counties, look, wall }: Props) {
     id: 'point',
     type: 'circle',
     source: 'points',
+    // what asks for attention lies on top
+    layout: { 'circle-sort-key': ['get', 'rank'] },
     paint: {
-      'circle-radius': ['interpolate', ['linear'], ['zoom'], 6, 3.2, 10, 6.5],
+      'circle-radius': RADIUS,
       'circle-color': ['get', 'colour'],
       'circle-stroke-color': ink.line,
       'circle-stroke-width': 0.8,
@@ -200,7 +210,11 @@ function paint(map: GlMap, props: Props) {
   map.setFilter('chosen-line', ['==', ['get', 'code'], province.division]);
   map.setFilter('chosen-prefecture', ['==', ['get', 'code'], province.division]);
   (map.getSource('names') as GeoJSONSource).setData(names(props, fine, inside));
-  (map.getSource('points') as GeoJSONSource).setData(pointsOf(props));
+  const points = pointsOf(props);
+  const many = points.features.length > MANY;
+  map.setPaintProperty('point', 'circle-radius', many ? SMALL : RADIUS);
+  map.setPaintProperty('point', 'circle-stroke-width', many ? 0 : 0.8);
+  (map.getSource('points') as GeoJSONSource).setData(points);
   map.getContainer().setAttribute('data-detail', detail);
 }
 
@@ -232,8 +246,13 @@ function pointsOf({ province, layer, values, scale, look }: Props): FeatureColle
   const features = values.features.features.map((one) => {
     const said = one.properties ?? {};
     const plain = colourOf(scale, { value: said.value, entities: 1, level: '', stale: said.stale }, look);
-    const colour = said.stale ? ink.line : (levels[said.level] ?? (said.value === null ? ink.accent : plain));
-    return { ...one, properties: { ...said, colour, inside: String(said.division).startsWith(begins) } };
+    const bare = layer.attribute && !said.text ? ink.none : ink.accent;
+    const colour = said.stale ? ink.line : (levels[said.level] ?? (said.value === null ? bare : plain));
+    const rank = RANKS[said.level] ?? 0;
+    return {
+      ...one,
+      properties: { ...said, colour, rank, inside: String(said.division).startsWith(begins) },
+    };
   });
   return { type: 'FeatureCollection', features };
 }

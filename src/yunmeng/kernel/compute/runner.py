@@ -129,6 +129,9 @@ class JobRunner:
         await self._store(
             msgspec.structs.replace(run, state="running", started_at=now_us(), attempts=run.attempts + 1)
         )
+        if self._runs[run.id].ended:
+            # it was cancelled while this was being written
+            return
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe(duplex=False)
         work = Work(
@@ -176,6 +179,8 @@ class JobRunner:
     async def _written(self, run_id: str, report: Report) -> Report:
         """Writes what a run made, in the name of who asked for it; returns a failure when one is refused."""
         run = self._runs[run_id]
+        if run.ended:
+            return report
         request = WriteRequest(run.reach, tuple(Upsert(each, "update") for each in report.entities))
         try:
             answer = await self._bus.request(WRITE, msgspec.msgpack.encode(request), run.principal)

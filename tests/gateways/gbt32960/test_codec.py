@@ -175,9 +175,15 @@ def test_fuel_cells_and_hydrogen() -> None:
     assert old["fuel_cell_temperatures"] == "45,46"
     assert (old["hydrogen_consumption"], old["hydrogen_temperature"]) == (1.23, 20.0)
     assert (old["hydrogen_concentration"], old["hydrogen_pressure"]) == (50, 35.0)
-    new = body("03 3C 01 2710 02 015E 03 01 50 55", is_2025=True).vehicle
+    new = body("03 003C 01 2710 02 015E 03 01 50 55", is_2025=True).vehicle
     assert (new["hydrogen_temperature"], new["hydrogen_volume_concentration"]) == (20, 1.0)
     assert (new["hydrogen_level"], new["dcdc_controller_temperature"]) == (80, 45)
+
+
+@pytest.mark.parametrize(("raw", "said"), [("0000", -40), ("00FA", 210), ("00FB", None), ("FFFE", None)])
+def test_a_hydrogen_temperature_out_of_the_range_is_none(raw: str, said: int | None) -> None:
+    new = body(f"03 {raw} 01 2710 02 015E 03 01 50 55 04 0BB8", is_2025=True).vehicle
+    assert (new["hydrogen_temperature"], new["crankshaft"]) == (said, 3000)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ HYDROGEN_2016 = (
     _row("high_voltage_dcdc", 1),
 )
 HYDROGEN_2025 = (
-    _row("hydrogen_temperature", 1, 1, 40),
+    _row("hydrogen_temperature", 2, 1, 40),
     _row("hydrogen_temperature_probe", 1),
     _row("hydrogen_volume_concentration", 2, 10_000),
     *_SENSORS,
@@ -245,6 +245,16 @@ def _fuel_cell(bodies: Bodies, report: Report) -> None:
     report.vehicle |= bodies.rows(HYDROGEN_2016)
 
 
+def _hydrogen(bodies: Bodies, report: Report) -> None:
+    """0x03 of 2025 (table 17): the temperature has two bytes, and goes from -40 °C to 210 °C."""
+    fields = bodies.rows(HYDROGEN_2025)
+    temperature = fields["hydrogen_temperature"]
+    # a published list of checks allows 2500, that is tenths; such values must not pass for whole degrees
+    if isinstance(temperature, int) and temperature > _HOTTEST:
+        fields["hydrogen_temperature"] = None
+    report.vehicle |= fields
+
+
 def _position(bodies: Bodies, report: Report) -> None:
     state = bodies.number(1)
     system = bodies.number(1) if bodies.is_2025 else 0
@@ -262,6 +272,7 @@ def _position(bodies: Bodies, report: Report) -> None:
     report.vehicle |= fields | {"longitude": longitude, "latitude": latitude}
 
 
+_HOTTEST = 210
 _SYSTEMS = {1: "WGS84", 2: "GCJ02", 3: "other"}
 
 
@@ -341,7 +352,7 @@ _READERS_2016: dict[int, Read] = {
 _READERS_2025: dict[int, Read] = {
     0x01: lambda bodies, report: _vehicle(bodies, report, VEHICLE_2025),
     0x02: lambda bodies, report: _motors(bodies, report, MOTOR_2025),
-    0x03: _plain(HYDROGEN_2025),
+    0x03: _hydrogen,
     0x04: _plain(ENGINE_2025),
     0x05: _position,
     0x06: _alarms,

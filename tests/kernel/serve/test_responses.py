@@ -196,6 +196,18 @@ async def test_who_only_looks_cannot_end_an_alert(water: Node) -> None:
     assert (await listed(water, "/api/alerts", state="cancelled"))[0]["id"] == alert["id"]
 
 
+async def test_an_alert_ended_by_hand_stays_ended_until_it_gets_graver(water: Node) -> None:
+    async with judging(water):
+        await measure(water, 100.2)
+        first = await one(water, "/api/alerts", state="active")
+        said = await water.admin.patch(f"/api/alerts/{first['id']}", json={"state": "cancelled"})
+        assert said.status_code == 200, said.text
+        await measure(water, 100.3, 98.0, 100.7)
+        second = await one(water, "/api/alerts", state="active")
+        assert (second["responseLevel"], second["id"] != first["id"]) == ("III", True)
+        assert (await listed(water, "/api/alerts", state="cancelled"))[0]["id"] == first["id"]
+
+
 async def test_a_city_sees_its_own_events_only(water: Node) -> None:
     async with judging(water):
         await measure(water, 100.6)

@@ -39,6 +39,7 @@ _LARGEST_EXACT = 400
 # without an order of the flood office a reservoir passes what flows in, once it stands at its flood limit
 _PLAIN = (Rule("inflow", 1.0, level=0.0, relative=True), Rule("inflow", 0.3))
 _SAME = 0.02
+_OLDEST_H = 12
 _LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 
 
@@ -82,11 +83,8 @@ async def _basin(context: JobContext, division: str, step_hours: float) -> Basin
         raise BadInput("water.no-forecast", count=0, first="FloodForecast")
     nodes = await reader.entities("Reservoir,FloodControlPoint")
     issued = max(_issued(each) for each in forecasts)
-    coming = [
-        Coming(str(each["forecastOf"]), _steps(each, step_hours))
-        for each in forecasts
-        if _issued(each) == issued
-    ]
+    fresh = [each for each in forecasts if issued - _issued(each) <= _OLDEST_H * 3_600_000_000]
+    coming = [Coming(str(each["forecastOf"]), _steps(each, step_hours, issued)) for each in fresh]
     synthetic = all(each.get("synthetic") for each in forecasts)
     source = "synthetic" if synthetic else f"FloodForecast {format_us(issued)}"
     return make_basin(nodes, coming, from_us(issued), step_hours=step_hours, source=source)
@@ -174,9 +172,11 @@ def _issued(forecast: Mapping[str, Any]) -> int:
     return instant_us(value["@value"] if is_object(value) else value)
 
 
-def _steps(forecast: Mapping[str, Any], step_hours: float) -> Floats:
-    """Returns the median inflow as means of the plan's steps."""
+def _steps(forecast: Mapping[str, Any], step_hours: float, start: int) -> Floats:
+    """Returns the median inflow from ``start`` (µs UTC) on as means of the plan's steps."""
     hourly = np.asarray(json_of(forecast, "quantiles")["inflow"][_MEDIAN], np.float64)
+    # an older forecast has part of its way behind it
+    hourly = hourly[(start - _issued(forecast)) // 3_600_000_000 :]
     size = max(round(step_hours / float(forecast.get("stepHours", 1))), 1)
     whole = len(hourly) // size * size
     return hourly[:whole].reshape(-1, size).mean(axis=1)

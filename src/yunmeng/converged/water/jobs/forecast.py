@@ -80,7 +80,7 @@ def read_rain(text: str, hours: int) -> Floats:
     try:
         if "/" in text:
             total, over = (float(part) for part in text.split("/"))
-            line[: int(over)] = total / over
+            line[: int(over)] = total / int(over)
         else:
             values = [float(part) for part in text.replace("，", ",").split(",")]
             line[: len(values)] = values[: len(line)]

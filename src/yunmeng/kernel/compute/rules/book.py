@@ -63,6 +63,10 @@ class Book:
         """Reads an event in stored form."""
         return events.from_entity(compact_entity(document, self._context, "simplified"))
 
+    def read_alert(self, document: Document) -> Alert:
+        """Reads an alert in stored form."""
+        return alerts.from_entity(compact_entity(document, self._context, "simplified"))
+
     async def raise_(self, tenant: str, rule: Rule, alert: Alert) -> Alert:
         """Writes an alert down, and the event that it opens or joins; returns the alert with its event."""
         event = self._event_for(tenant, rule, alert)

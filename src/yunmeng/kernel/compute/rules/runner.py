@@ -75,10 +75,15 @@ class RuleRunner:
         self._rules = {rule.id: rule for rule in rules}
         self._book = Book(bus, state, library)
         self._event_uri = library.type("Event").uri
+        self._alert_uri = library.type("Alert").uri
         self._by_place: dict[tuple[str, str], list[Rule]] = defaultdict(list)
         for rule in self._rules.values():
             self._by_place[rule.type_uri, rule.attribute_uri].append(rule)
-        self._concerned = {self._event_uri, *(rule.type_uri for rule in self._rules.values())}
+        self._concerned = {
+            self._event_uri,
+            self._alert_uri,
+            *(rule.type_uri for rule in self._rules.values()),
+        }
         self._ranks: dict[str, _Rank] = {}
         self._documents: dict[tuple[str, str], Document] = {}
         self._consumer: Consumer | None = None
@@ -138,9 +143,19 @@ class RuleRunner:
             await self._rank(change.tenant)
             self._book.note_event(change.tenant, self._book.read_event(change.after))
             return
+        if self._alert_uri in change.types and change.after:
+            self._let_go(await self._rank(change.tenant), self._book.read_alert(change.after))
+            return
         seen = list(self._written(change))
         if seen:
             await self._judge(change.tenant, seen, f"rules-{position}-{change.entity}")
+
+    def _let_go(self, rank: _Rank, alert: Alert) -> None:
+        """Leaves an alert that somebody ended by hand as it is; only a graver level makes another one."""
+        key = (alert.rule, alert.source)
+        known = rank.alerts.get(key)
+        if known is not None and known.id == alert.id and alert.state != "active":
+            del rank.alerts[key]
 
     def _observed(self, batch: ObservationBatch) -> Iterator[Seen]:
         watched = [
@@ -198,6 +213,10 @@ class RuleRunner:
     async def _act(self, tenant: str, rank: _Rank, seen: Seen, limit: float, turn: Turn) -> None:
         key = (seen.rule.id, seen.entity)
         standing, before = rank.standings[key], rank.alerts.get(key)
+        if before is None and turn == "ended":
+            return
+        if before is None:
+            standing.began_at = seen.at
         document = await self._read_document(tenant, seen.entity)
         alert = _alert(seen, limit, standing, before, document)
         alert = await self._book.raise_(tenant, seen.rule, alert)

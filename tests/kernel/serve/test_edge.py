@@ -271,6 +271,19 @@ async def test_a_large_body_arrives_whole_and_waits_for_the_application() -> Non
         writer.close()
 
 
+async def test_a_body_that_comes_faster_than_it_is_taken_does_not_hold_the_next_request() -> None:
+    async with serving() as (server, seen):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for size in (50_000, 10, 90_000, 10):
+            # all of it is there before the application takes the first part
+            writer.write(request(b"POST /echo", b"Content-Length: %d" % size, body=b"x" * size))
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
+            assert head.startswith(b"HTTP/1.1 200")
+            await asyncio.wait_for(reader.readexactly(size), 2)
+        writer.close()
+    assert [len(body) for body in seen.bodies] == [50_000, 10, 90_000, 10]
+
+
 async def test_a_head_that_comes_too_slowly_is_given_up() -> None:
     async with serving() as (server, _):
         answer = await say(server, b"GET / HTTP/1.1\r\n", b"Host: x\r\n")

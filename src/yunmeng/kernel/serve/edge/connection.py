@@ -242,6 +242,8 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + (
                 self._limits.idle_s if self._head is None else self._limits.head_s
             )
+            # the last part of a body may have come too fast for its application, and held the line
+            self._listen()
             await self._sleep()
         exchange = self._queue.popleft()
         if self._paused and len(self._queue) < self._limits.queued:

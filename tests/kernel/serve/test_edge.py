@@ -275,8 +275,10 @@ async def test_a_body_that_comes_faster_than_it_is_taken_does_not_hold_the_next_
     async with serving() as (server, seen):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for size in (50_000, 10, 90_000, 10):
-            # all of it is there before the application takes the first part
-            writer.write(request(b"POST /echo", b"Content-Length: %d" % size, body=b"x" * size))
+            writer.write(request(b"POST /echo", b"Content-Length: %d" % size))
+            await asyncio.sleep(0.02)
+            # the application waits already, and all of it comes at once
+            writer.write(b"x" * size)
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
             assert head.startswith(b"HTTP/1.1 200")
             await asyncio.wait_for(reader.readexactly(size), 2)

@@ -47,10 +47,16 @@ def test_one_observation_from_the_wire_to_the_screen(province: Node, administrat
     past = past if isinstance(past, list) else [past]
     assert [(one["value"], one["observedAt"]) for one in past] == [(104.25, format_us(at))]
 
-    # screen: the entity's page, and the tile that counts reservoirs over the flood limit
+    # screen: the entity's page and its trend
     page = administrator.get(f"/api/entities/{entity}").raise_for_status()
     assert "104.25" in page.text
     assert "synthetic" in page.text
-    assert tile(administrator, "water-over-limit")["value"] == before + 1
     trend = administrator.get(f"/api/entities/{entity}/history?attribute=waterLevel").raise_for_status()
     assert "104.25" in trend.text
+
+    # rules: with a limit, the next level is judged, and the tile counts one reservoir more over it
+    limit = {"https://w3id.org/yunmeng/floodLimitLevel": {"type": "Property", "value": 104.0}}
+    said = administrator.post(f"{address}/attrs", json=limit)
+    assert said.status_code == 204, said.text
+    observe(province, level(entity, 104.5, now_us()))
+    until(lambda: tile(administrator, "water-over-limit")["value"] == before + 1, "one more over the limit")

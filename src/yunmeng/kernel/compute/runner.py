@@ -25,7 +25,7 @@ from yunmeng.kernel.compute.runs import (
     read_run,
     read_runs,
 )
-from yunmeng.kernel.keeper import RECORDS, WRITE, RecordPut, RecordsRequest, WriteReply, WriteRequest
+from yunmeng.kernel.keeper import FLUSH, RECORDS, WRITE, RecordPut, RecordsRequest, WriteReply, WriteRequest
 from yunmeng.kernel.link import Bus, Request
 from yunmeng.kernel.model import Upsert
 from yunmeng.kernel.store import StateReader
@@ -35,6 +35,7 @@ _log = logging.getLogger("yunmeng.jobs")
 _RUNNER = Principal("urn:yunmeng:service:jobs", kind="service", roles=("service",))
 _MOST_ATTEMPTS = 3
 _SHOWN_EVERY_S = 0.3
+_SETTLE_S = 30.0
 
 
 class JobRunner:
@@ -132,6 +133,7 @@ class JobRunner:
         if self._runs[run.id].ended:
             # it was cancelled while this was being written
             return
+        await self._settle()
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe(duplex=False)
         work = Work(
@@ -157,6 +159,13 @@ class JobRunner:
             if process.is_alive():
                 process.kill()
             here.close()
+
+    async def _settle(self) -> None:
+        """Has the history take in what was told before the run, so that the run sees it."""
+        try:
+            await self._bus.request(FLUSH, b"", _RUNNER, timeout_s=_SETTLE_S)
+        except YunmengError as error:
+            _log.warning("a run does without the last moments of the history: %s", error)
 
     async def _listen(self, run_id: str, pipe: Any) -> None:
         shown = 0.0

@@ -283,6 +283,7 @@ async def test_a_body_that_comes_faster_than_it_is_taken_does_not_hold_the_next_
             assert head.startswith(b"HTTP/1.1 200")
             await asyncio.wait_for(reader.readexactly(size), 2)
         writer.close()
+        await writer.wait_closed()
     assert [len(body) for body in seen.bodies] == [50_000, 10, 90_000, 10]
 
 

@@ -1,6 +1,7 @@
 """The joint dispatch of a basin: from forecasts to a plan with reasons, a certificate and orders."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -22,6 +23,7 @@ from yunmeng.converged.water.entities import json_of
 from yunmeng.converged.water.measuring.control import Floats
 from yunmeng.converged.water.reading import Reader
 from yunmeng.kernel.base import (
+    SHANGHAI,
     BadInput,
     Language,
     Unsupported,
@@ -121,13 +123,19 @@ def _orders(basin: Basin, plan: Plan) -> "list[dict[str, Any]]":
                     "release": value,
                     "reason": why.of(node, step).words("zh-CN"),
                     "reasonEn": why.of(node, step).words("en"),
-                    "text": f"{basin.system.names[node]}自 {begins} 起下泄 {value:g} m³/s",
+                    "text": f"{basin.system.names[node]}自 {_clock(times[step])} 起下泄 {value:g} m³/s",
                     "manager": entity.get("manager"),
                     "division": entity.get("division"),
                 }
             )
             step += length
     return orders
+
+
+def _clock(at: datetime) -> str:
+    """Returns a time as a duty officer reads it."""
+    here = at.astimezone(SHANGHAI)
+    return f"{here.month}月{here.day}日{here:%H:%M}"
 
 
 def _rounded(release: Floats) -> Floats:

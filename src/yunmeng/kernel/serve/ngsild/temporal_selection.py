@@ -15,6 +15,8 @@ from yunmeng.kernel.store import EntityQuery, Point, TemporalQuery
 from yunmeng.kernel.trust import Reach
 
 _CHUNK = 100
+# the history gathers for a second before it writes, and on a busy machine writing takes a few
+_UNSETTLED_US = 5_000_000
 _PATIENCE_S = 30.0
 
 Series = dict[str, list[Point]]
@@ -69,7 +71,7 @@ async def candidates(call: Call, asked: EntityQuery) -> AsyncIterator[list[Docum
 
 async def settle(call: Call, documents: Sequence[Document]) -> None:
     """Waits until the history has what was written of these entities just now."""
-    since = now_us() - 4000 * max(call.services.settings.keeper.linger_ms, 250)
+    since = now_us() - _UNSETTLED_US
     if any(_touched(document) >= since for document in documents):
         await call.services.bus.request(FLUSH, b"", call.principal, timeout_s=_PATIENCE_S)
 

@@ -206,3 +206,25 @@ def test_flood_works_water_resources_and_drinking_water_stand_in_one_register(
         ]
         > 9
     )
+
+
+def test_a_gauge_that_stands_alone_is_listed(administrator: httpx.Client) -> None:
+    places = [(110.0, 31.0, 2.0), (110.05, 31.0, 3.0), (110.0, 31.05, 2.5), (110.05, 31.05, 80.0)]
+    lines = [f"ALONE{n},孤站{n},420500,{lon},{lat}" for n, (lon, lat, _) in enumerate(places)]
+    table = "\n".join(["stationCode,name,division,longitude,latitude", *lines])
+    send(administrator, "/api/water/register", "text/csv", table, type="HydrologicalStation")
+    last = int(datetime.now(UTC).timestamp() // 3600) * HOUR
+    ids = [f"urn:ngsi-ld:HydrologicalStation:ALONE{n}" for n in range(4)]
+    told = [
+        TimeSeries(id, "rainfall1h", "MMT", np.array([last]), np.array([rain]))
+        for id, (*_, rain) in zip(ids, places, strict=True)
+    ]
+    send(administrator, "/api/water/series", "application/gml+xml", write_waterml(told))
+    for id in ids:
+        settled(administrator, id, "rainfall1h", 1)
+    done = run(administrator, "water.check", hours="6", division="420500")
+    assert done["state"] == "done", str(done)[-600:]
+    (listed,) = [each for each in done["files"] if each["name"] == "doubted.csv"]
+    text = administrator.get(listed["href"]).content.decode("utf-8-sig")
+    assert [line.split(",")[7] for line in text.splitlines() if "ALONE" in line] == ["SPATIAL"]
+    assert "ALONE3" in text

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from yunmeng.converged.water.measuring import merge_sources
 from yunmeng.converged.water.measuring.control import Floats, Times
 from yunmeng.kernel.base import BadInput, NotFound
 from yunmeng.kernel.model import (
@@ -22,6 +23,8 @@ from yunmeng.kernel.model import (
 from yunmeng.kernel.store import EntityQuery, History, Point, StateReader, TemporalQuery
 from yunmeng.kernel.trust import Reach
 
+# what two gateways say of one station may be rounded differently
+_AGREE = 0.05
 _PAGE = 1000
 _MOST_POINTS = 1_000_000
 _TOGETHER = 200
@@ -29,10 +32,14 @@ _TOGETHER = 200
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values of one attribute of one entity: times µs UTC, rising; NaN where missing or not numeric."""
+    """Values of one attribute of one entity: times µs UTC, rising; NaN where missing or not numeric.
+
+    ``conflicts`` counts the times at which several gateways said different things.
+    """
 
     times: Times
     values: Floats
+    conflicts: int = 0
 
 
 class Reader:
@@ -103,13 +110,23 @@ class Reader:
 
 
 def _series(points: Iterable[Point], attribute: str) -> dict[str, Series]:
-    rows: dict[str, tuple[list[int], list[float]]] = {}
+    rows: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
     for point in points:
         good = isinstance(point.value, float | int) and point.quality not in (Quality.BAD, Quality.MISSING)
-        times, values = rows.setdefault(point.entity, ([], []))
+        times, values = rows.setdefault(point.entity, {}).setdefault(point.gateway, ([], []))
         times.append(point.at)
         values.append(float(point.value) if good and point.value is not None else float("nan"))
-    for id, (times, _) in rows.items():
-        if len(times) > _MOST_POINTS:
+    for id, sources in rows.items():
+        if sum(len(times) for times, _ in sources.values()) > _MOST_POINTS:
             raise BadInput("water.many", id=id, attribute=attribute, most=_MOST_POINTS)
-    return {id: Series(np.array(t, np.int64), np.array(v, np.float64)) for id, (t, v) in rows.items()}
+    return {id: _merged(list(sources.values())) for id, sources in rows.items()}
+
+
+def _merged(sources: Sequence[tuple[list[int], list[float]]]) -> Series:
+    """Returns one series of what came through one gateway or several; who said most is trusted most."""
+    arrays = [(np.array(times, np.int64), np.array(values, np.float64)) for times, values in sources]
+    if len(arrays) == 1:
+        return Series(*arrays[0])
+    arrays.sort(key=lambda one: -int(np.count_nonzero(~np.isnan(one[1]))))
+    merged = merge_sources(arrays, by=_AGREE)
+    return Series(merged.times, merged.values, int(merged.conflict.sum()))

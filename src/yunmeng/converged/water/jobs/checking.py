@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 
 from yunmeng.converged.water.exchange import write_csv
-from yunmeng.converged.water.measuring import Flag, Limits, check_series
+from yunmeng.converged.water.measuring import Flag, Limits, check_series, check_spatial
 from yunmeng.converged.water.measuring.control import RAIN
-from yunmeng.converged.water.reading import Reader
+from yunmeng.converged.water.reading import Reader, Series
 from yunmeng.kernel.base import format_us, now_us
 from yunmeng.kernel.compute import JobContext
+from yunmeng.kernel.model import is_object
 
 _HOUR_US = 3_600_000_000
 _LATE_H = 2.0
+_NEAR_KM, _APART_MM = 30.0, 15.0
 _AHEAD_US = 300_000_000
 _CHECKED: Mapping[str, Limits] = {
     "rainfall1h": RAIN,
@@ -34,6 +36,7 @@ _COLUMNS = (
     "last",
     "late",
     "ahead",
+    "conflicts",
 )
 
 
@@ -51,10 +54,14 @@ async def check_network(context: JobContext, inputs: Mapping[str, str]) -> dict[
     for number, (attribute, limits) in enumerate(_CHECKED.items()):
         context.progress(number / len(_CHECKED), attribute)
         found = await reader.series(list(known), attribute, now - int(hours * _HOUR_US), now + 24 * _HOUR_US)
+        alone = _alone(known, found) if attribute == "rainfall1h" else set[str]()
         for id, series in found.items():
             flags = check_series(series.times, series.values, limits)
-            rows.append(_row(known[id], attribute, series.times, flags, now))
-    doubted = [row for row in rows if row["doubted"] or row["missing"] or row["ahead"]]
+            if id in alone:
+                flags[-1] |= np.uint8(Flag.SPATIAL)
+            row = _row(known[id], attribute, series.times, flags, now)
+            rows.append({**row, "conflicts": series.conflicts})
+    doubted = [row for row in rows if row["doubted"] or row["missing"] or row["ahead"] or row["conflicts"]]
     late = [row for row in rows if row["late"]]
     silent = sorted(set(known) - {row["id"] for row in rows})
     await context.file("doubted.csv", write_csv(doubted, _COLUMNS).encode(), "text/csv; charset=utf-8")
@@ -68,6 +75,25 @@ async def check_network(context: JobContext, inputs: Mapping[str, str]) -> dict[
         "ahead": sum(row["ahead"] for row in rows),
         "silent": len(silent),
     }
+
+
+def _alone(known: Mapping[str, Mapping[str, Any]], found: Mapping[str, Series]) -> set[str]:
+    """Returns the gauges whose rain of the newest hour is far from that of their neighbours."""
+    newest = max((int(each.times[-1]) for each in found.values()), default=0)
+    near = [id for id, each in found.items() if each.times[-1] == newest and _place(known[id])]
+    if not near:
+        return set()
+    places = np.array([_place(known[id]) for id in near])
+    rain = np.array([found[id].values[-1] for id in near])
+    flags = check_spatial(rain, places[:, 0], places[:, 1], radius_km=_NEAR_KM, by=_APART_MM)
+    return {id for id, flag in zip(near, flags, strict=True) if flag & Flag.SPATIAL}
+
+
+def _place(entity: Mapping[str, Any]) -> tuple[float, float] | None:
+    location = entity.get("location")
+    if not is_object(location) or location.get("type") != "Point":
+        return None
+    return float(location["coordinates"][0]), float(location["coordinates"][1])
 
 
 def _row(

@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from yunmeng.console.api import ROUTES
 from yunmeng.kernel.base import load_settings, now_us, packages
-from yunmeng.kernel.keeper import FLUSH, RECORDS, WRITE, Keeper, RecordPut, RecordsRequest, WriteRequest
+from yunmeng.kernel.keeper import RECORDS, WRITE, Keeper, RecordPut, RecordsRequest, WriteRequest, settle
 from yunmeng.kernel.link import Bus, MemoryBus, obs_subject
 from yunmeng.kernel.model import ContextLibrary, Upsert, encode_batch, expand_entity, load_types
 from yunmeng.kernel.sense import Swarm
@@ -96,7 +96,7 @@ class Town:
 
     async def flush(self) -> None:
         """Waits until all is in state and history."""
-        await self.bus.request(FLUSH, b"", NODE)
+        await settle(self.bus, NODE)
 
     async def provision(self) -> None:
         """Makes the facilities and the people."""

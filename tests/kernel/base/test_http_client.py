@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from yunmeng.kernel.base.http import HttpClient, HttpTrouble, TooLong
+from yunmeng.kernel.base.http.connection import HttpConnection
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-One: a\r\nx-one: b\r\n\r\nok"
 
@@ -140,6 +141,35 @@ async def test_a_caller_that_leaves_takes_its_connection_along() -> None:
                 await client.ask("GET", server.url, {})
         assert (await client.ask("GET", server.url, {})).body == b"ok"
         assert server.connections == 2
+
+
+async def test_a_caller_that_leaves_as_the_answer_comes_takes_its_connection_along() -> None:
+    async with listening() as (server, _):
+        host, port = server.url.removeprefix("http://").split(":")
+        lost: list[HttpConnection] = []
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: HttpConnection(lost.append), host, int(port)
+        )
+        asking = asyncio.create_task(connection.ask(b"GET / HTTP/1.1\r\n\r\n", 1000))
+        await asyncio.sleep(0)
+        connection.data_received(FINE)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await asyncio.sleep(0)
+    assert asking.cancelled()
+    assert lost == [connection]
+
+
+async def test_closing_ends_what_is_under_way_and_what_comes_later() -> None:
+    async with listening([FINE[:9]]) as (server, client):
+        asking = asyncio.create_task(client.ask("POST", server.url, {}, b""))
+        while not server.requests:
+            await asyncio.sleep(0)
+        client.close()
+        with pytest.raises(HttpTrouble):
+            await asking
+        with pytest.raises(HttpTrouble, match="closed"):
+            await client.ask("GET", server.url, {})
 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "http:///", "http://x:99999/", "http://127.0.0.1:1/"])

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from yunmeng.kernel.base import Settings, now_us
-from yunmeng.kernel.keeper import FLUSH, WRITE, Keeper, WriteReply, WriteRequest
+from yunmeng.kernel.keeper import WRITE, Keeper, WriteReply, WriteRequest, settle
 from yunmeng.kernel.link import MemoryBus, obs_subject
 from yunmeng.kernel.model import Operation, Outcome, Row, Series, encode_batch, make_batch
 from yunmeng.kernel.store import History, HistoryServer, StateWriter, open_history, open_state_writer
@@ -40,7 +40,7 @@ class House:
         return await self.bus.publish(obs_subject("", "test"), encode_batch(batch), OPERATOR)
 
     async def flush(self) -> None:
-        await self.bus.request(FLUSH, b"", OPERATOR)
+        await settle(self.bus, OPERATOR)
 
     async def get(self, id: str, reach: Reach | None = None) -> dict | None:
         body = await self.state.get(reach or Reach(), id)

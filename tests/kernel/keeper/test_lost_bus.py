@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 from tests.kernel.keeper.conftest import LEVEL, OPERATOR, House, level
-from tests.kernel.keeper.test_observations import history_of, settled
+from tests.kernel.keeper.test_observations import history_of
 
 from yunmeng.kernel.base import Broken, now_us
 from yunmeng.kernel.keeper import QUARANTINE, Keeper, Quarantined
@@ -47,7 +47,7 @@ async def test_what_comes_on_a_new_bus_is_taken_from_its_beginning(
     entity = f"{ENTITY}:{before}"
     for n in range(5):
         await observe(house.bus, entity, float(n))
-    await settled(house, 5)
+    await house.flush()
     await paid(house)
     bus = MemoryBus()
     for n in range(before):
@@ -56,7 +56,7 @@ async def test_what_comes_on_a_new_bus_is_taken_from_its_beginning(
         anew = await restarted(house, bus)
     assert "the bus has lost observations" in caplog.text
     await observe(bus, entity, 200.0)
-    await settled(anew, before + 1)
+    await anew.flush()
     expected = [*map(float, range(5)), *(100.0 + n for n in range(before)), 200.0]
     assert await history_of(anew, entity) == expected
     assert (await anew.get(entity))[LEVEL][0]["value"] == 200.0
@@ -73,13 +73,13 @@ async def test_a_stream_that_lost_its_newest_messages_goes_on_behind_the_rest(ho
     entity = f"{ENTITY}:tail"
     for n in range(5):
         await observe(house.bus, entity, float(n))
-    await settled(house, 5)
+    await house.flush()
     await paid(house)
     # as after a power cut: the state says 7, the same stream ends at 5
     await house.state.commit(Commit(positions={"OBS": 7}))
     anew = await restarted(house, house.bus)
     await observe(house.bus, entity, 5.0)
-    await settled(anew, 6)
+    await anew.flush()
     assert await history_of(anew, entity) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     await anew.keeper.stop()
 
@@ -108,7 +108,7 @@ async def test_history_that_is_owed_and_lost_is_an_error_with_a_way_out(
     with caplog.at_level(logging.ERROR, "yunmeng.keeper"):
         anew = await restarted(house, bus, forgo_lost=True)
     assert "the history stays without" in caplog.text
-    await settled(anew, 1)
+    await anew.flush()
     assert await history_of(anew, entity) == [1.0], "once, as the new one that it is"
     await paid(anew)
     plain = await restarted(house, bus)
@@ -118,12 +118,12 @@ async def test_history_that_is_owed_and_lost_is_an_error_with_a_way_out(
 
 async def test_nothing_set_aside_is_overwritten_when_positions_come_again(house: House) -> None:
     await house.bus.publish(obs_subject("", "a"), b"\xc1 first", OPERATOR)
-    await settled(house, 1)
+    await house.flush()
     await paid(house)
     bus = MemoryBus()
     await bus.publish(obs_subject("", "b"), b"\xc1 second", OPERATOR)
     anew = await restarted(house, bus)
-    await settled(anew, 1)
+    await anew.flush()
     held = [msgspec.json.decode(r.body, type=Quarantined) for r in await anew.state.records(QUARANTINE)]
     assert [each.subject for each in held] == [obs_subject("", "a"), obs_subject("", "b")]
     await anew.keeper.stop()

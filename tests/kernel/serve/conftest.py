@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from yunmeng.kernel.base import Settings, load_settings
-from yunmeng.kernel.keeper import FLUSH, RECORDS, Keeper, RecordPut, RecordsRequest
+from yunmeng.kernel.keeper import RECORDS, Keeper, RecordPut, RecordsRequest, settle
 from yunmeng.kernel.link import Bus, MemoryBus
 from yunmeng.kernel.model import ContextLibrary, load_types
 from yunmeng.kernel.serve import (
@@ -87,7 +87,7 @@ class Node:
 
     async def flush(self) -> None:
         """Waits until what was written is in the history."""
-        await self.bus.request(FLUSH, b"", NODE)
+        await settle(self.bus, NODE)
 
     async def audited(self) -> list[AuditEvent]:
         """All audit events so far."""

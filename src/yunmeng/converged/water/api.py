@@ -30,7 +30,7 @@ from yunmeng.converged.water.register import Reach, RiverGraph, river_graph
 from yunmeng.converged.water.warning import read_table, response, situation
 from yunmeng.kernel.base import BadInput, Conflict, Forbidden, conversion, instant_us, make_urn, now_us
 from yunmeng.kernel.compute import Event, Grade, check_grade, event_entity, graver
-from yunmeng.kernel.keeper import FLUSH
+from yunmeng.kernel.keeper import settle
 from yunmeng.kernel.link import obs_subject
 from yunmeng.kernel.model import (
     VOCABULARY_CONTEXT,
@@ -79,7 +79,6 @@ _MEDIA = {
     "waterml": "application/gml+xml",
 }
 _DAY_US = 86_400_000_000
-_SETTLE_S = 30.0
 
 
 async def import_register(call: Call) -> Response:
@@ -170,7 +169,7 @@ async def export_series(call: Call) -> Response:
     reader = _reader(call)
     await reader.entity(id)
     attribute = asked.get("attribute", "waterLevel")
-    await call.services.bus.request(FLUSH, b"", call.principal, timeout_s=_SETTLE_S)
+    await settle(call.services.bus, call.principal)
     found = await reader.series([id], attribute, start, end)
     row = call.services.types.attribute(attribute)
     unit, uri = (row.unit, row.uri) if row is not None else ("", attribute)

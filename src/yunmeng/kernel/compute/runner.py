@@ -25,7 +25,7 @@ from yunmeng.kernel.compute.runs import (
     read_run,
     read_runs,
 )
-from yunmeng.kernel.keeper import FLUSH, RECORDS, WRITE, RecordPut, RecordsRequest, WriteReply, WriteRequest
+from yunmeng.kernel.keeper import RECORDS, WRITE, RecordPut, RecordsRequest, WriteReply, WriteRequest, settle
 from yunmeng.kernel.link import Bus, Request
 from yunmeng.kernel.model import Upsert
 from yunmeng.kernel.store import StateReader
@@ -35,7 +35,6 @@ _log = logging.getLogger("yunmeng.jobs")
 _RUNNER = Principal("urn:yunmeng:service:jobs", kind="service", roles=("service",))
 _MOST_ATTEMPTS = 3
 _SHOWN_EVERY_S = 0.3
-_SETTLE_S = 30.0
 
 
 class JobRunner:
@@ -163,7 +162,7 @@ class JobRunner:
     async def _settle(self) -> None:
         """Has the history take in what was told before the run, so that the run sees it."""
         try:
-            await self._bus.request(FLUSH, b"", _RUNNER, timeout_s=_SETTLE_S)
+            await settle(self._bus, _RUNNER)
         except YunmengError as error:
             _log.warning("a run does without the last moments of the history: %s", error)
 

@@ -23,6 +23,7 @@ from yunmeng.kernel.keeper.requests import (
     decode_writes,
     encode_writes,
     evolution_tenant,
+    settle,
 )
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "encode_writes",
     "evolution_tenant",
     "prepared",
+    "settle",
 ]

@@ -57,6 +57,7 @@ SWITCH_S = 0.000_05
 MOST_OWED_ROWS = 200_000
 # an entity is to be gone within 2 s of its expiry
 _EXPIRY_PACE_S = 0.5
+_FLUSH_PAUSE_S = 0.005
 
 
 class Keeper:
@@ -182,16 +183,17 @@ class Keeper:
         return b""
 
     async def _on_flush(self, request: Request) -> bytes:
-        await self._flush()
+        await self._flush(int(request.data or b"0"))
         return b""
 
-    async def _flush(self) -> None:
-        """Returns when everything that has come in by now is in state and history."""
-        last = self._drain.position
+    async def _flush(self, position: int = 0) -> None:
+        """Returns when all that was taken by now, and up to a stream position, is in state and history."""
+        last = max(self._drain.position, position)
         self._flushing += 1
         try:
             await self._after_commit(RecordsRequest())
             while self._drain.committed < last:
+                await asyncio.sleep(_FLUSH_PAUSE_S)
                 await self._after_commit(RecordsRequest())
         finally:
             self._flushing -= 1

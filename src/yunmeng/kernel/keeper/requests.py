@@ -6,9 +6,10 @@ import msgspec
 
 from yunmeng.kernel.base import squeezed, unsqueezed
 from yunmeng.kernel.keeper.prepared import Prepared
+from yunmeng.kernel.link import Bus
 from yunmeng.kernel.model import Document, Operation, Outcome
 from yunmeng.kernel.store import Instance
-from yunmeng.kernel.trust import Reach
+from yunmeng.kernel.trust import Principal, Reach
 
 WRITE = "keeper.write"
 WRITES = "keeper.writes"
@@ -16,6 +17,16 @@ RECORDS = "keeper.records"
 PURGE_HISTORY = "keeper.purge-history"
 FLUSH = "keeper.flush"
 EVOLVE = "keeper.evolve"
+
+
+async def settle(bus: Bus, principal: Principal, *, timeout_s: float = 30.0) -> None:
+    """Returns when state and history have every observation that is in the stream at the call.
+
+    A plain ``FLUSH`` waits for those only that the keeper has taken from the stream. Raises
+    ``Unavailable("bus.no-answer")`` when the keeper is further behind than ``timeout_s``.
+    """
+    last = (await bus.extent("OBS")).last
+    await bus.request(FLUSH, b"%d" % last, principal, timeout_s=timeout_s)
 
 
 def evolution_tenant(tenant: str) -> str:

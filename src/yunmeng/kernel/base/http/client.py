@@ -25,6 +25,8 @@ class HttpClient:
     def __init__(self, idle_s: float = _IDLE_S) -> None:
         self._idle_s = idle_s
         self._idle: dict[Place, list[tuple[float, HttpConnection]]] = {}
+        self._open: set[HttpConnection] = set()
+        self._closed = False
         self._secure: ssl.SSLContext | None = None
 
     async def ask(
@@ -55,10 +57,10 @@ class HttpClient:
         return await self._asked(await self._connect(place), place, request, most, bodiless=bodiless)
 
     def close(self) -> None:
-        """Closes the connections that are kept."""
-        for kept in self._idle.values():
-            for _, connection in tuple(kept):
-                connection.close()
+        """Closes every connection; requests under way fail, and later ones."""
+        self._closed = True
+        for connection in tuple(self._open):
+            connection.close()
         self._idle.clear()
 
     async def _asked(
@@ -66,7 +68,7 @@ class HttpClient:
     ) -> HttpAnswer:
         answer = await connection.ask(request, most, bodiless=bodiless)
         kept = self._idle.setdefault(place, [])
-        if connection.kept and len(kept) < _MOST_IDLE:
+        if connection.kept and not self._closed and len(kept) < _MOST_IDLE:
             kept.append((monotonic(), connection))
         else:
             connection.close()
@@ -82,6 +84,7 @@ class HttpClient:
 
     async def _connect(self, place: Place) -> HttpConnection:
         scheme, host, port = place
+        self._check_open()
 
         def lost(connection: HttpConnection) -> None:
             self._forget(place, connection)
@@ -93,9 +96,19 @@ class HttpClient:
             )
         except (OSError, ValueError) as cause:
             raise HttpTrouble(str(cause)) from cause
+        if made.open:
+            self._open.add(made)
+        if self._closed:
+            made.close()
+        self._check_open()
         return made
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HttpTrouble("closed")
+
     def _forget(self, place: Place, connection: HttpConnection) -> None:
+        self._open.discard(connection)
         kept = self._idle.get(place, [])
         kept[:] = [one for one in kept if one[1] is not connection]
 

@@ -83,11 +83,15 @@ class HttpConnection(asyncio.Protocol):
         self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
-            return await self._waiting
-        finally:
-            self._used = True
-            if not self.kept:
-                self.close()
+            answer = await self._waiting
+        except BaseException:
+            # also when the caller left just as the answer came: nobody else would close it
+            self.close()
+            raise
+        self._used = True
+        if not self.kept:
+            self.close()
+        return answer
 
     def close(self) -> None:
         """Closes the connection at once."""

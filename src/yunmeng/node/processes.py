@@ -17,7 +17,7 @@ _STEADY_S = 30.0
 
 @dataclass(slots=True)
 class Role:
-    """One process of ours: ``python -m yunmeng.node.roles NAME``; it writes a line when it is ready."""
+    """One process of ours, such as ``worker`` or ``api-2``; it writes a line when it is ready."""
 
     name: str
     arguments: Sequence[str]
@@ -46,7 +46,7 @@ class Role:
             await self.process.wait()
 
     async def _spawn(self, timeout_s: float) -> None:
-        command = (sys.executable, "-m", "yunmeng.node.roles", self.name, *self.arguments)
+        command = (sys.executable, "-m", "yunmeng.node.roles", *self.name.split("-"), *self.arguments)
         with self.log.open("ab") as log:
             starting = asyncio.ensure_future(
                 asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""The processes of a node, ``python -m yunmeng.node.roles NAME``, as the supervisor starts them."""
+"""The processes of a node, ``python -m yunmeng.node.roles NAME [NTH]``, as the supervisor starts them."""
 
 import asyncio
 import ctypes
@@ -46,15 +46,15 @@ async def keeper(settings: Settings, stop: asyncio.Event) -> None:
     await writer.close()
 
 
-async def api(settings: Settings, stop: asyncio.Event) -> None:
-    """The HTTP APIs and the console."""
+async def api(settings: Settings, stop: asyncio.Event, nth: int = 1) -> None:
+    """The HTTP APIs and the console; the ``nth`` of the processes that answer as one."""
     from yunmeng.kernel.serve import EdgeServer, create_app
     from yunmeng.node.parts import connected
     from yunmeng.node.routes import all_routes, pages
     from yunmeng.node.serving import services
 
     async with connected(settings, PATIENCE_S) as parts:
-        app = create_app(services(parts), all_routes(), pages(settings))
+        app = create_app(services(parts), all_routes(), pages(settings), nth=nth)
         server = EdgeServer(app, settings.http.host, settings.http.port)
         await server.start()
         ready()
@@ -134,7 +134,7 @@ ROLES: dict[str, Callable[[Settings, asyncio.Event], Awaitable[None]]] = {
 }
 
 
-async def play(role: str, settings: Settings) -> None:
+async def play(role: str, settings: Settings, nth: int) -> None:
     """Plays a role until the process is told to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -142,7 +142,7 @@ async def play(role: str, settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     orphaned = asyncio.create_task(_stop_when_orphaned(stop))
     try:
-        await ROLES[role](settings, stop)
+        await (api(settings, stop, nth) if role == "api" else ROLES[role](settings, stop))
     finally:
         orphaned.cancel()
 
@@ -156,8 +156,9 @@ async def _stop_when_orphaned(stop: asyncio.Event) -> None:
 
 @click.command()
 @click.argument("role", type=click.Choice(list(ROLES)))
+@click.argument("nth", type=click.IntRange(1), default=1)
 @node_options
-def main(options: NodeOptions, role: str) -> None:
+def main(options: NodeOptions, role: str, nth: int) -> None:
     """Plays one role of a node."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -166,7 +167,7 @@ def main(options: NodeOptions, role: str) -> None:
     # documents make many small objects and few cycles: collecting rarely saves a third of the work per write
     gc.set_threshold(100_000, 50, 1000)
     settings = load_settings(options.file, overrides=options.overrides, profile=options.profile)
-    _run(play(role, settings))
+    _run(play(role, settings, nth))
 
 
 def _run(work: Coroutine[None, None, None]) -> None:

@@ -69,7 +69,8 @@ async def running(
         stack.callback(folder.close)
         node = Node(settings, folder)
         meets = gateways and bool(settings.gateways)
-        names = ("keeper", *["api"] * settings.http.workers, "worker", *["gateway"] * meets)
+        answering = ("api", *(f"api-{nth}" for nth in range(2, settings.http.workers + 1)))
+        names = ("keeper", *answering, "worker", *["gateway"] * meets)
         progress("servers")
         # side by side: a role is still importing while the servers come up, and waits for them
         await gathered(

@@ -41,7 +41,7 @@ from yunmeng.kernel.model.conditions import (
     TypeIs,
     TypeSelection,
 )
-from yunmeng.kernel.model.context_library import ContextLibrary, context_link
+from yunmeng.kernel.model.context_library import ContextLibrary, ContextUse, context_link
 from yunmeng.kernel.model.contexts import Context, ContextMember
 from yunmeng.kernel.model.core_context import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD, core_version
 from yunmeng.kernel.model.expand import expand_entity, expand_fragment, expand_instance
@@ -111,6 +111,7 @@ __all__ = [
     "Context",
     "ContextLibrary",
     "ContextMember",
+    "ContextUse",
     "Create",
     "Delete",
     "DeleteAttribute",

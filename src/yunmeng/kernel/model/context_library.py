@@ -5,7 +5,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,20 @@ _LINK = re.compile(r"<([^<>]+)>((?:\s*;\s*[^;,]+)*)")
 _CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
 _MOST_DEPTH = 8
 _MOST_CONTEXTS = 1024
+
+
+class ContextUse(NamedTuple):
+    """Whether and since when a document is held, when it was used last (µs UTC, 0: never) and how often."""
+
+    since: int = 0
+    used: int = 0
+    hits: int = 0
+    held: bool = False
+
+    def joined(self, other: "ContextUse") -> "ContextUse":
+        """Returns the use in two processes as one."""
+        since = min(filter(None, (self.since, other.since)), default=0)
+        return ContextUse(since, max(self.used, other.used), self.hits + other.hits, self.held or other.held)
 
 
 class ContextLibrary:
@@ -75,9 +89,17 @@ class ContextLibrary:
                 self._hits[url] += 1
                 self._used[url] = now_us()
 
-    def usage(self, url: str) -> tuple[int, int, int]:
-        """Returns since when a document is here, when it was used last (µs UTC, 0: never) and how often."""
-        return self._since.get(url, 0), self._used.get(url, 0), self._hits[url]
+    def uses(self) -> dict[str, ContextUse]:
+        """Returns the use of every document that is held or was used, by URL."""
+        return {
+            url: ContextUse(
+                self._since.get(url, 0),
+                self._used.get(url, 0),
+                self._hits.get(url, 0),
+                url in self._documents,
+            )
+            for url in {**self._documents, **self._hits}
+        }
 
     async def reload(self, url: str) -> None:
         """Fetches a document anew; the one held stays when that fails. Raises like :meth:`resolve`."""
@@ -98,10 +120,14 @@ class ContextLibrary:
         self._contexts.clear()
 
     def forget(self, url: str) -> bool:
-        """Drops a hosted or fetched document, so that it is fetched anew; says whether there was one."""
-        self._contexts.clear()
+        """Drops a hosted or fetched document and its count of uses; says whether there was one."""
         self._hits.pop(url, None)
         self._used.pop(url, None)
+        return self.drop(url)
+
+    def drop(self, url: str) -> bool:
+        """Drops a hosted or fetched document, so that it is fetched anew; says whether there was one."""
+        self._contexts.clear()
         return self._documents.pop(url, None) is not None
 
     def document(self, url: str) -> dict[str, Any] | None:
@@ -109,10 +135,6 @@ class ContextLibrary:
         held = self._documents.get(url)
         version = core_version(url)
         return held if held is not None or version is None else core_document(version)
-
-    def urls(self) -> tuple[str, ...]:
-        """Returns the URLs of hosted and fetched documents."""
-        return tuple(self._documents)
 
     async def close(self) -> None:
         """Closes connections."""

@@ -23,6 +23,7 @@ from yunmeng.kernel.serve.identity import Identity
 from yunmeng.kernel.serve.lane import WriteLane
 from yunmeng.kernel.serve.language import negotiate
 from yunmeng.kernel.serve.metrics import Metrics
+from yunmeng.kernel.serve.ngsild.contexts import tell_contexts
 from yunmeng.kernel.serve.ngsild.tenants import TENANT_HEADER
 from yunmeng.kernel.serve.pages import page_route
 from yunmeng.kernel.serve.paths import Match, PathTable
@@ -30,6 +31,7 @@ from yunmeng.kernel.serve.refusals import MethodNotAllowed, as_error, problem_re
 from yunmeng.kernel.serve.replies import Reply
 from yunmeng.kernel.serve.routes import Route
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.siblings import Siblings
 from yunmeng.kernel.serve.sources.sources import Sources
 
 SECURITY_HEADERS = (
@@ -49,27 +51,34 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger("yunmeng.serve")
 
 
-def create_app(services: Services, routes: Sequence[Route], static: Path | None = None) -> "Application":
+def create_app(
+    services: Services, routes: Sequence[Route], static: Path | None = None, *, nth: int = 1
+) -> "Application":
     """Makes the ASGI application of a node.
 
     ``routes`` is the joined table of all families; ``static`` is the folder of the console's built pages,
-    which are served wherever no other route answers, behind the action ``page.read``.
+    which are served wherever no other route answers, behind the action ``page.read``. ``nth`` says which
+    of the ``http.workers`` processes this is.
 
     Raises:
         ValueError: when two rows have one address.
     """
     rows = (*routes, page_route(static)) if static is not None else tuple(routes)
-    return Application(services, PathTable(rows))
+    siblings = Siblings(services.bus, nth, services.settings.http.workers)
+    return Application(services, PathTable(rows), siblings)
 
 
 class Application:
     """The ASGI application; ``table`` holds every address that it answers."""
 
-    def __init__(self, services: Services, table: PathTable) -> None:
+    def __init__(self, services: Services, table: PathTable, siblings: Siblings) -> None:
         self.table = table
         trail = AuditTrail(services.bus)
         lane = WriteLane(services.bus)
-        self.desk = Desk(table, Metrics(), trail, Grades(services.types), Sources(services), lane)
+        metrics, sources = Metrics(), Sources(services, siblings)
+        siblings.tell("metrics", metrics.tell)
+        tell_contexts(siblings, services.contexts)
+        self.desk = Desk(table, metrics, trail, Grades(services.types), sources, lane, siblings)
         self._guard = Guard(services, trail, Identity(services.accounts))
         self._most = services.settings.http.max_body
         self._prefix, self._numbers = token_hex(4), count(1)
@@ -86,7 +95,9 @@ class Application:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
-            if message["type"] == "lifespan.shutdown":
+            if message["type"] == "lifespan.startup":
+                await self.desk.siblings.start()
+            elif message["type"] == "lifespan.shutdown":
                 await self.desk.trail.flush()
                 await self.desk.sources.close()
             await send({"type": f"{message['type']}.complete"})

@@ -1,4 +1,4 @@
-"""What one api process keeps for itself beside the services: routes, counts, audit trail, sources, lane."""
+"""What one api process keeps for itself beside the services, and how it asks its siblings for theirs."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -9,6 +9,7 @@ from yunmeng.kernel.serve.lane import WriteLane
 from yunmeng.kernel.serve.metrics import Metrics
 from yunmeng.kernel.serve.paths import PathTable
 from yunmeng.kernel.serve.routes import Call
+from yunmeng.kernel.serve.siblings import Siblings
 
 if TYPE_CHECKING:
     from yunmeng.kernel.serve.sources.sources import Sources
@@ -26,6 +27,7 @@ class Desk:
     grades: Grades
     sources: "Sources"
     lane: WriteLane
+    siblings: Siblings
 
 
 def desk(call: Call) -> Desk:

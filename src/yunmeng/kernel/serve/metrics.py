@@ -1,8 +1,10 @@
 """What the node did, counted for Prometheus (text exposition format 0.0.4)."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
+
+import msgspec
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -26,9 +28,26 @@ class _Histogram:
                 return
         self.counts[-1] += 1
 
+    def join(self, counts: Sequence[int], total: float) -> None:
+        """Adds what another process counted."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, counts, strict=True)]
+        self.total += total
+
+
+class _Counts(msgspec.Struct, frozen=True):
+    """What a process counted: calls (action, status, count), times by action, events by name."""
+
+    calls: list[tuple[str, int, int]]
+    times: dict[str, tuple[list[int], float]]
+    events: dict[str, int]
+    uptime_s: float
+
+
+_decode = msgspec.msgpack.Decoder(_Counts).decode
+
 
 class Metrics:
-    """Counts of one process; each api process answers for itself."""
+    """Counts of one process, and their sum over all api processes."""
 
     def __init__(self) -> None:
         self._started = monotonic()
@@ -45,9 +64,30 @@ class Metrics:
         """Counts something else, e.g. ``audit_events``."""
         self._events[name] += count
 
-    def text(self) -> str:
-        """Writes all of it in the exposition format."""
-        return "\n".join(self._lines()) + "\n"
+    async def tell(self, _: bytes = b"") -> bytes:
+        """Tells a sibling the counts of this process."""
+        return msgspec.msgpack.encode(self._counts())
+
+    def text(self, others: Sequence[bytes] = ()) -> str:
+        """Writes it, and with it what the siblings told, in the exposition format."""
+        whole = Metrics()
+        for counts in (self._counts(), *map(_decode, others)):
+            whole._add(counts)
+        return "\n".join(whole._lines()) + "\n"
+
+    def _counts(self) -> _Counts:
+        times = {action: (one.counts, one.total) for action, one in self._times.items()}
+        calls = [(*key, count) for key, count in self._calls.items()]
+        return _Counts(calls, times, self._events, monotonic() - self._started)
+
+    def _add(self, counts: _Counts) -> None:
+        for action, status, count in counts.calls:
+            self._calls[action, status] += count
+        for action, (buckets, total) in counts.times.items():
+            self._times[action].join(buckets, total)
+        for name, count in counts.events.items():
+            self._events[name] += count
+        self._started = min(self._started, monotonic() - counts.uptime_s)
 
     def _lines(self) -> Iterator[str]:
         yield "# HELP yunmeng_http_requests_total Answered calls by action and status."

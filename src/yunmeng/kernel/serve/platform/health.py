@@ -50,5 +50,6 @@ async def _check(check: Awaitable[object], language: Language) -> str:
 
 
 async def metrics(call: Call) -> Response:
-    """Shows the counts of this process for Prometheus."""
-    return Reply(desk(call).metrics.text().encode(), 200, TEXT)
+    """Shows the counts of all api processes for Prometheus."""
+    here = desk(call)
+    return Reply(here.metrics.text(await here.siblings.ask("metrics")).encode(), 200, TEXT)

@@ -135,7 +135,7 @@ async def delete(call: Call) -> Response:
     """Deletes a registration (§5.9.4)."""
     kept = await _load(call)
     await keep_records(call.services.bus, call.principal, drops=[(REGISTRATION, call.tenant, kept.id)])
-    sources_of(call).registry.drop(call.tenant, kept.id)
+    await sources_of(call).registry.drop(call.tenant, kept.id)
     sources_of(call).forwarder.tallies.forget(call.tenant, kept.id)
     return empty_reply()
 

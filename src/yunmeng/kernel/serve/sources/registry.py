@@ -14,6 +14,7 @@ from yunmeng.kernel.keeper import RecordNote
 from yunmeng.kernel.link import record_subject
 from yunmeng.kernel.serve.ngsild.hosted import learn
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.siblings import Siblings
 from yunmeng.kernel.serve.sources.registration import REGISTRATION, Registration, work_out_registration
 from yunmeng.kernel.serve.watching import Kept
 
@@ -22,16 +23,20 @@ _PAUSE_S = 1.0
 _log = logging.getLogger("yunmeng.sources")
 _kept = msgspec.json.Decoder(Kept).decode
 _note = msgspec.msgpack.Decoder(RecordNote).decode
+_encode = msgspec.msgpack.encode
 
 
 class Registry:
     """All registrations of a node, by tenant.
 
-    What this process writes it knows at once; what another process wrote it hears of over the bus.
+    What is answered to have been written, every api process knows; one that could not be told hears of it
+    over the bus a moment later.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, siblings: Siblings) -> None:
         self._services = services
+        self._siblings = siblings
+        siblings.tell("registration", self._told)
         self._all: dict[str, dict[str, Registration]] = {}
         self._follower: asyncio.Task[None] | None = None
         self._loading: asyncio.Lock | None = None
@@ -51,9 +56,14 @@ class Registry:
     async def put(self, tenant: str, kept: Kept) -> None:
         """Takes in a registration that was just stored."""
         await self._learn(tenant, kept)
+        await self._siblings.ask("registration", _encode(RecordNote(REGISTRATION, tenant, kept.id)))
 
-    def drop(self, tenant: str, id_: str) -> None:
-        """Forgets a registration; it may be gone already."""
+    async def drop(self, tenant: str, id_: str) -> None:
+        """Forgets a registration that was just deleted."""
+        self._forget(tenant, id_)
+        await self._siblings.ask("registration", _encode(RecordNote(REGISTRATION, tenant, id_, dropped=True)))
+
+    def _forget(self, tenant: str, id_: str) -> None:
         self._all.get(tenant, {}).pop(id_, None)
 
     async def close(self) -> None:
@@ -115,12 +125,17 @@ class Registry:
         except YunmengError as error:
             _log.warning("registrations cannot be read: %s", error)
 
+    async def _told(self, data: bytes) -> bytes:
+        if self._loaded:
+            await self._heard(_note(data))
+        return b""
+
     async def _heard(self, note: RecordNote) -> None:
         record = (
             None if note.dropped else await self._services.state.record(REGISTRATION, note.tenant, note.id)
         )
         if record is None:
-            self.drop(note.tenant, note.id)
+            self._forget(note.tenant, note.id)
         else:
             await self._learn(note.tenant, _kept(record.body))
 

@@ -4,6 +4,7 @@ from yunmeng.kernel.serve.desk import desk
 from yunmeng.kernel.serve.heading import HEADERS
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.siblings import Siblings
 from yunmeng.kernel.serve.sources.forwarding import Forwarder, Origin
 from yunmeng.kernel.serve.sources.registry import Registry, alias_in
 
@@ -11,8 +12,8 @@ from yunmeng.kernel.serve.sources.registry import Registry, alias_in
 class Sources:
     """The registrations, and the way to the sources behind them."""
 
-    def __init__(self, services: Services) -> None:
-        self.registry = Registry(services)
+    def __init__(self, services: Services, siblings: Siblings) -> None:
+        self.registry = Registry(services, siblings)
         self.forwarder = Forwarder()
 
     async def close(self) -> None:

@@ -33,7 +33,7 @@ UNITS = {
     "create": "entities/s",
 }
 _LUA = Path(__file__).with_name("broker.lua")
-_ROLE = re.compile(r"yunmeng\.node\.roles\x00(\w+)")
+_ROLE = re.compile(r"yunmeng\.node\.roles\x00([a-z]+(?:\x00\d+)?)")
 _PERCENTILES = re.compile(r"^\s+(50|95|99)%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
 _IN_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 _DULL = (
@@ -75,7 +75,7 @@ def _part(pid: int) -> str:
     line = Path(f"/proc/{pid}/cmdline").read_text()
     role = _ROLE.search(line)
     if role:
-        return role[1]
+        return role[1].replace("\0", " ")
     return "bus" if "nats-server" in line else "history" if "history" in line else "supervisor"
 
 

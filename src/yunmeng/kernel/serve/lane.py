@@ -15,8 +15,9 @@ LARGEST_MESSAGE = 16 << 20
 PATIENCE_S = 30.0
 
 # While one is with the keeper the next one gathers: a message, and its commit, cost all processes as much as
-# five writes do. Large ones are worth their own, and the keeper must not wait while the next is made ready.
+# five writes do. Many writes, or large ones, are worth their own: keeper and api then work at the same time.
 _LARGE = 1 << 20
+_MANY = 16
 _MOST_ON_THE_WAY = 2
 _MOST_TOGETHER = 250
 _API = Principal("urn:yunmeng:service:api", kind="service", roles=("service",))
@@ -42,7 +43,8 @@ class WriteLane:
         reply: asyncio.Future[WriteReply] = asyncio.get_running_loop().create_future()
         self._waiting.append((write, reply))
         self._bytes += len(write)
-        if self._sending < (_MOST_ON_THE_WAY if self._bytes >= _LARGE else 1):
+        worth_their_own = self._bytes >= _LARGE or len(self._waiting) >= _MANY
+        if self._sending < (_MOST_ON_THE_WAY if worth_their_own else 1):
             self._sending += 1
             sender = asyncio.create_task(self._drain())
             self._senders.add(sender)

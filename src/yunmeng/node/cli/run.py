@@ -1,6 +1,7 @@
 """``yunmeng demo | up | status``: a node in the foreground, and how it is."""
 
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -104,6 +105,8 @@ def broker(options: NodeOptions, *, port: int) -> None:
     alone = (
         "trust.sign_in=false",
         "http.console=false",
+        # a long question must not hold up the others
+        f"http.workers={min(2, os.cpu_count() or 1)}",
         "node.rules=false",
         "http.host=127.0.0.1",
         f"http.port={port}",

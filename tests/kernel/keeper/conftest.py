@@ -30,8 +30,13 @@ class House:
     history: History
     keeper: Keeper
 
-    async def write(self, *operations: Operation, reach: Reach | None = None) -> tuple[Outcome, ...]:
-        request = WriteRequest(reach or Reach(), operations)
+    async def write(
+        self,
+        *operations: Operation,
+        reach: Reach | None = None,
+        expected: tuple[tuple[str, str], ...] = (),
+    ) -> tuple[Outcome, ...]:
+        request = WriteRequest(reach or Reach(), operations, expected)
         answer = await self.bus.request(WRITE, msgspec.msgpack.encode(request), OPERATOR)
         return msgspec.msgpack.decode(answer, type=WriteReply).outcomes
 

@@ -38,6 +38,23 @@ async def test_operations_of_one_group_see_each_other(house):
     assert await house.get(id) is None
 
 
+async def test_who_read_before_a_change_is_refused_whole(house):
+    id, other = "urn:ngsi-ld:Reservoir:w2e", "urn:ngsi-ld:Reservoir:w2f"
+    await house.write(Create(document(id, 1.0)))
+    seen = (await house.get(id))["modifiedAt"]
+    change = Upsert(document(id, 2.0), "update")
+    answers = await asyncio.gather(*(house.write(change, expected=((id, seen),)) for _ in range(2)))
+    assert sorted(answer[0].done for answer in answers) == ["refused", "updated"]
+    refused = await house.write(Create(document(other, 1.0)), Delete(id), expected=((id, seen),))
+    assert [(each.id, each.error, each.status) for each in refused] == [
+        (other, "entity.changed", 409),
+        (id, "entity.changed", 409),
+    ]
+    assert await house.get(other) is None
+    (absent,) = await house.write(change, expected=((other, seen),))
+    assert absent.error == "entity.changed"
+
+
 async def test_concurrent_writers_are_committed_together_and_all_answered(house):
     ids = [f"urn:ngsi-ld:Reservoir:many-{n}" for n in range(200)]
     answers = await asyncio.gather(*(house.write(Create(document(id, 1.0))) for id in ids))

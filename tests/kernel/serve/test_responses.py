@@ -144,6 +144,22 @@ async def test_an_event_is_handled_to_its_end(water: Node) -> None:
     assert len(whole["alerts"]) == 1
 
 
+async def test_of_two_who_lead_an_event_on_at_once_one_is_told(water: Node) -> None:
+    async with judging(water):
+        await measure(water, 102.5)
+        event = await one(water, "/api/events")
+    path = f"/api/events/{event['id']}"
+    said = await asyncio.gather(
+        *(
+            water.admin.post(f"{path}/steps", json={"stage": "assigned", "owner": owner})
+            for owner in ("东湖处", "西湖处")
+        )
+    )
+    done, refused = sorted(said, key=lambda each: each.status_code)
+    assert (done.status_code, refused.status_code, refused.json()["key"]) == (200, 409, "entity.changed")
+    assert (await water.admin.get(path)).json()["owner"] == done.json()["owner"]
+
+
 async def test_after_a_restart_nothing_is_raised_twice(water: Node) -> None:
     async with judging(water):
         await measure(water, 100.6)

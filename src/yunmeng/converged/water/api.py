@@ -213,7 +213,7 @@ async def begin_response(call: Call) -> Response:
 async def step_plan(call: Call) -> Response:
     """Leads a plan on: ``{"state": "approved"}``, then ``issued`` (each order becomes a task), ``ended``."""
     id = call.request.path_params["id"]
-    plan = await _reader(call).entity(id, "DispatchPlan")
+    plan, read = await _reader(call).read(id, "DispatchPlan")
     state = text_member(as_object(await read_json(call.request), "body"), "state")
     bodies = plans.step(plan, state, now_us(), call.principal.id)
     context = _context(call)
@@ -221,7 +221,7 @@ async def step_plan(call: Call) -> Response:
     # tasks first: where one is refused the plan stays approved, and a second try makes the same tasks
     if tasks:
         _refuse(await write(call, [Upsert(task, "update") for task in tasks]))
-    await write_one(call, Upsert(first, "update"))
+    await write_one(call, Upsert(first, "update"), unchanged=read)
     return json_reply({"id": id, "state": state, "tasks": len(tasks)})
 
 

@@ -52,11 +52,15 @@ class Reader:
 
     async def entity(self, id: str, type_: str = "") -> dict[str, Any]:
         """Returns one entity. Raises ``NotFound("water.absent")``, also for one of another type."""
+        return (await self.read(id, type_))[0]
+
+    async def read(self, id: str, type_: str = "") -> tuple[dict[str, Any], Document]:
+        """Returns one entity in simple and in stored form. Raises like :meth:`entity`."""
         body = await self._state.get(self._reach, id)
         plain = self._plain(body) if body is not None else {}
-        if not plain or (type_ and plain.get("type") != type_):
+        if body is None or (type_ and plain.get("type") != type_):
             raise NotFound("water.absent", id=id)
-        return plain
+        return plain, msgspec.json.decode(body, type=Document)
 
     async def entities(self, types: str, q: str = "", divisions: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Returns every entity of a type selection (``Reservoir,River``) that fulfils ``q``, by id."""

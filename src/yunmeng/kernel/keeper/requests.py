@@ -40,11 +40,14 @@ def evolution_tenant(tenant: str) -> str:
 class WriteRequest(msgspec.Struct, frozen=True):
     """Operations on one tenant's entities; each stands alone (one refused does not stop the others).
 
-    Entities outside ``reach`` count as absent, and one made outside it is refused.
+    Entities outside ``reach`` count as absent, and one made outside it is refused. Where an entity of
+    ``expected`` was not last modified when it says there (id, ``modifiedAt``), somebody was quicker: all are
+    refused with ``entity.changed``.
     """
 
     reach: Reach
     operations: tuple[Operation | Prepared, ...]
+    expected: tuple[tuple[str, str], ...] = ()
 
 
 class WriteReply(msgspec.Struct, frozen=True):

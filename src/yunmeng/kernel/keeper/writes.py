@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from yunmeng.kernel.base import Forbidden, NotFound, YunmengError, division, format_us
+from yunmeng.kernel.base import Conflict, Forbidden, NotFound, YunmengError, division, format_us
 from yunmeng.kernel.keeper.changes import Changed
 from yunmeng.kernel.keeper.prepared import MOMENT_LENGTH, Prepared
 from yunmeng.kernel.keeper.requests import SentWrite, WriteReply, WriteRequest, evolution_tenant
@@ -87,6 +87,10 @@ def subject_id(operation: Operation | Prepared) -> str:
     return operation.id
 
 
+def _refused(id: str, error: YunmengError) -> Outcome:
+    return Outcome(id, "refused", error=error.key, facts=error.facts, status=error.status)
+
+
 class Writer:
     """Carries out write requests against the stored documents, one after the other, in memory."""
 
@@ -100,17 +104,34 @@ class Writer:
         written = Written(last_us=at_us)
         for write in writes:
             request, principal = write.request, write.principal
-            outcomes = [
+            outcomes = self._overtaken(request, stored, written) or [
                 self._one(operation, request.reach, principal, stored, written)
                 for operation in request.operations
             ]
             written.replies.append(WriteReply(tuple(outcomes)))
         return written
 
+    def _overtaken(self, request: WriteRequest, stored: dict[Key, bytes], written: Written) -> list[Outcome]:
+        """Returns the refusals of a request one of whose entities is not as it was when it was read."""
+        for id, modified_at in request.expected:
+            current = self._current((request.reach.tenant, id), stored, written)
+            if current is None or current.document.get("modifiedAt") != modified_at:
+                refused = Conflict("entity.changed", id=id)
+                return [_refused(subject_id(each), refused) for each in request.operations]
+        return []
+
+    @staticmethod
+    def _current(key: Key, stored: dict[Key, bytes], written: Written) -> Version | None:
+        if key not in written.touched and key in stored:
+            written.touched[key] = Version(stored[key])
+        return written.touched.get(key)
+
     async def _load(self, requests: Iterable[WriteRequest]) -> dict[Key, bytes]:
         wanted: defaultdict[str, set[str]] = defaultdict(set)
         for request in requests:
-            wanted[request.reach.tenant].update([subject_id(operation) for operation in request.operations])
+            ids = wanted[request.reach.tenant]
+            ids.update([subject_id(operation) for operation in request.operations])
+            ids.update([id for id, _ in request.expected])
         return {
             (tenant, id): body
             for tenant, ids in wanted.items()
@@ -126,9 +147,7 @@ class Writer:
         written: Written,
     ) -> Outcome:
         key = (reach.tenant, subject_id(operation))
-        if key not in written.touched and key in stored:
-            written.touched[key] = Version(stored[key])
-        current = written.touched.get(key)
+        current = self._current(key, stored, written)
         try:
             if isinstance(operation, Prepared):
                 done = self._put_whole(operation, current, reach, principal, written)
@@ -137,7 +156,7 @@ class Writer:
                 operation = operation.plain()
             return self._apply(operation, current, reach, principal, written)
         except YunmengError as error:
-            return Outcome(key[1], "refused", error=error.key, facts=error.facts, status=error.status)
+            return _refused(key[1], error)
         except RecursionError:
             # what the edge could just read may be too deep here; it must not end the one writer
             return Outcome(key[1], "refused", error="json.deep", status=400)

@@ -28,22 +28,32 @@ from yunmeng.kernel.trust import Principal
 _encoder = msgspec.msgpack.Encoder()
 
 
-async def write(call: Call, operations: Sequence[Operation]) -> tuple[Outcome, ...]:
-    """Has the keeper carry out the operations and returns one outcome each, after the commit."""
-    return await _write(call, tuple(map(prepared, operations)))
+async def write(
+    call: Call, operations: Sequence[Operation], *, unchanged: Document | None = None
+) -> tuple[Outcome, ...]:
+    """Has the keeper carry out the operations and returns one outcome each, after the commit.
+
+    Where the entity ``unchanged`` (in stored form) is no more as it was read, all are refused: 409,
+    ``entity.changed``.
+    """
+    expected = () if unchanged is None else ((str(unchanged["id"]), str(unchanged["modifiedAt"])),)
+    return await _write(call, tuple(map(prepared, operations)), expected)
 
 
-async def write_one(call: Call, operation: Operation) -> Outcome:
-    """Has the keeper carry out one operation; raises the error of a refused one."""
-    (outcome,) = await write(call, (operation,))
+async def write_one(call: Call, operation: Operation, *, unchanged: Document | None = None) -> Outcome:
+    """Has the keeper carry out one operation, as :func:`write` does; raises the error of a refused one."""
+    (outcome,) = await write(call, (operation,), unchanged=unchanged)
     if outcome.done == "refused":
         raise refusal(outcome)
     return outcome
 
 
-async def _write(call: Call, operations: tuple[Operation | Prepared, ...]) -> tuple[Outcome, ...]:
-    data = _encoder.encode(SentWrite(call.principal.id, WriteRequest(call.reach, operations)))
-    if len(data) > LARGEST_MESSAGE and len(operations) > 1:
+async def _write(
+    call: Call, operations: tuple[Operation | Prepared, ...], expected: tuple[tuple[str, str], ...] = ()
+) -> tuple[Outcome, ...]:
+    request = WriteRequest(call.reach, operations, expected)
+    data = _encoder.encode(SentWrite(call.principal.id, request))
+    if len(data) > LARGEST_MESSAGE and len(operations) > 1 and not expected:
         half = len(operations) // 2
         return await _write(call, operations[:half]) + await _write(call, operations[half:])
     return (await desk(call).lane.send(data)).outcomes

@@ -28,7 +28,6 @@ from yunmeng.kernel.model import (
     Create,
     Document,
     Merge,
-    Operation,
     Upsert,
     compact_entity,
     expand_entity,
@@ -36,8 +35,7 @@ from yunmeng.kernel.model import (
     parse_types,
 )
 from yunmeng.kernel.serve.body import as_object, read_json, text_member
-from yunmeng.kernel.serve.keeping import write, write_one
-from yunmeng.kernel.serve.refusals import refusal
+from yunmeng.kernel.serve.keeping import write_one
 from yunmeng.kernel.serve.replies import json_reply
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.store import EntityQuery
@@ -122,14 +120,18 @@ async def show_event(call: Call) -> Response:
 
 
 async def step_event(call: Call) -> Response:
-    """Leads an event on: ``{"stage": "assigned", "owner": …, "due": …, "note": …, "score": …}``."""
-    entity = await _entity(call, "Event")
+    """Leads an event on: ``{"stage": "assigned", "owner": …, "due": …, "note": …, "score": …}``.
+
+    Of two people who lead it on at the same moment one is told that it has changed (409).
+    """
+    entity, read = await _read(call, "Event")
     body = as_object(await read_json(call.request), "body")
     given = {"at": format_us(now_us()), "by": call.principal.id}
     step = msgspec.convert({**body, **given}, Step)
     event = advance(read_event(entity), step)
     # the level is the rules' to write, and may have risen since it was read
-    await _store(call, {name: each for name, each in event_entity(event).items() if name != "responseLevel"})
+    change = {name: each for name, each in event_entity(event).items() if name != "responseLevel"}
+    await write_one(call, Upsert(await _stored(call, change), "update"), unchanged=read)
     return json_reply({"id": event.id, "stage": event.stage, "owner": event.owner, "score": event.score})
 
 
@@ -157,16 +159,15 @@ async def list_tasks(call: Call) -> Response:
 
 async def end_task(call: Call) -> Response:
     """Ends a task: ``{"state": "done", "result": …}`` or ``"refused"`` with the reason."""
-    task = await _entity(call, "Task")
+    task, read = await _read(call, "Task")
     body = as_object(await read_json(call.request), "body")
     state, result = text_member(body, "state"), text_member(body, "result")
     if state not in _TASK_STATES or task.get("taskState") != "open":
         allowed = ", ".join(_TASK_STATES) if task.get("taskState") == "open" else "-"
         raise BadInput("event.step", stage=task.get("taskState"), to=state, allowed=allowed)
     change = await _stored(call, {"id": task["id"], "type": "Task", "taskState": state, "result": result})
-    await write_one(
-        call, Merge(change.pop("id"), {key: value for key, value in change.items() if key != "type"})
-    )
+    merge = Merge(change.pop("id"), {key: value for key, value in change.items() if key != "type"})
+    await write_one(call, merge, unchanged=read)
     return json_reply({"id": task["id"], "state": state})
 
 
@@ -194,20 +195,22 @@ async def _found(
 
 
 async def _entity(call: Call, type_: str) -> dict[str, Any]:
+    return (await _read(call, type_))[0]
+
+
+async def _read(call: Call, type_: str) -> tuple[dict[str, Any], Document]:
+    """Returns an entity in simple and in stored form."""
     id = call.request.path_params["id"]
-    context = await _context(call)
     body = await call.services.state.get(call.reach, id)
-    entity = _plain(body, context) if body is not None else {}
+    document = msgspec.json.decode(body, type=Document) if body is not None else {}
+    entity = compact_entity(document, await _context(call), "simplified") if document else {}
     if entity.get("type") != type_:
         raise NotFound("alert.absent" if type_ == "Alert" else "event.absent", id=id)
-    return entity
+    return entity, document
 
 
 async def _store(call: Call, entity: Mapping[str, Any]) -> None:
-    operation: Operation = Upsert(await _stored(call, entity), "update")
-    (outcome,) = await write(call, [operation])
-    if outcome.done == "refused":
-        raise refusal(outcome)
+    await write_one(call, Upsert(await _stored(call, entity), "update"))
 
 
 async def _stored(call: Call, entity: Mapping[str, Any]) -> Document:

@@ -29,7 +29,7 @@ _INSIDE = {
     "observation.past": "quarantine",
 }
 
-_NAMED = {"contexts": ("url", "path"), "gateways": ("name", "text")}
+_NAMED = {"contexts": ("url", "path"), "gateways": ("name", "text"), "schedule": ("job", "text")}
 """Sections whose keys are names of one's own."""
 
 

@@ -63,9 +63,9 @@ async def api(settings: Settings, stop: asyncio.Event, nth: int = 1) -> None:
 
 
 async def worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Notifications to subscribers, jobs, the rules that raise alerts, and the packages' own work."""
+    """Notifications, jobs and their schedule, the rules that raise alerts, the packages' own work."""
     from yunmeng.kernel.base import packages
-    from yunmeng.kernel.compute import JobRunner, RuleRunner, load_rules
+    from yunmeng.kernel.compute import JobRunner, RuleRunner, Scheduler, appointments, load_rules
     from yunmeng.kernel.serve import Notifier
     from yunmeng.node.parts import connected
     from yunmeng.node.serving import package_work, services
@@ -75,12 +75,14 @@ async def worker(settings: Settings, stop: asyncio.Event) -> None:
         notifier = Notifier(shared)
         jobs = JobRunner(parts.bus, parts.state, settings)
         ours = load_rules(packages(), shared.types) if settings.node.rules else ()
+        scheduler = Scheduler(parts.bus, parts.state, shared.objects, appointments(settings.schedule))
         rules = RuleRunner(parts.bus, parts.state, ours, shared.types)
         await notifier.start()
         await jobs.start()
         await rules.start()
         ready()
-        await until(stop, notifier.run(), jobs.run(), rules.run(), *package_work(shared))
+        own = (notifier.run(), jobs.run(), scheduler.run(), rules.run())
+        await until(stop, *own, *package_work(shared))
         await rules.stop()
         await jobs.stop()
         await notifier.stop()

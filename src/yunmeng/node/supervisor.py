@@ -60,6 +60,10 @@ async def running(
         raise BadInput("node.open-host", host=settings.http.host)
     if settings.bus.engine == "memory":
         raise BadInput("node.memory-bus")
+    if settings.schedule:
+        from yunmeng.kernel.compute import appointments
+
+        appointments(settings.schedule)
     port = open_port(settings.http.host, settings.http.port)
     settings = replace(settings, http=replace(settings.http, port=port))
     arguments = (*arguments, "--set", f"http.port={port}")

@@ -53,6 +53,7 @@ from yunmeng.kernel.base.time import (
     now,
     now_us,
     parse_instant,
+    seconds_of,
 )
 from yunmeng.kernel.base.units import (
     Quantity,
@@ -144,6 +145,7 @@ __all__ = [
     "profiles",
     "quantities",
     "read_package",
+    "seconds_of",
     "sentence",
     "squeezed",
     "unit",

@@ -131,10 +131,11 @@ class DemoSettings:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """All sections; two of them hold names of one's own.
+    """All sections; three of them hold names of one's own.
 
     ``contexts`` maps the URL of a JSON-LD context to the file that stands for it; ``gateways`` maps a name to
-    where devices are met (``jt808+tcp://0.0.0.0:6808?division=420100``).
+    where devices are met (``jt808+tcp://0.0.0.0:6808?division=420100``); ``schedule`` maps a job to how often
+    it runs, and with which inputs (``P1D?division=420100``).
     """
 
     node: NodeSettings = NodeSettings()
@@ -147,4 +148,5 @@ class Sections:
     trust: TrustSettings = TrustSettings()
     contexts: Mapping[str, Path] = field(default_factory=dict[str, Path])
     gateways: Mapping[str, str] = field(default_factory=dict[str, str])
+    schedule: Mapping[str, str] = field(default_factory=dict[str, str])
     demo: DemoSettings = DemoSettings()

@@ -18,6 +18,8 @@ from yunmeng.kernel.base.words import label
 Source = Literal["default", "profile", "file", "environment", "command line"]
 
 _PREFIX = "YUNMENG__"
+# sections whose keys are names of one's own, and whose values are texts
+_TEXTS = ("gateways", "schedule")
 _PROFILES = Path(__file__).resolve().parents[2] / "profiles"
 
 
@@ -125,8 +127,18 @@ def _from_file(file: Path, source: Source) -> Iterator[_Given]:
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise _unknown(section, origin)
-        for key, value in cast("dict[str, object]", table).items():
+        entries = cast("dict[str, object]", table)
+        for key, value in _flat(entries) if section in _TEXTS else entries.items():
             yield _Given(section, key, value, origin, file.resolve().parent)
+
+
+def _flat(table: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yields the entries of a table whose keys have dots: TOML takes ``water.permits`` for a table in it."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from ((f"{key}.{rest}", inner) for rest, inner in _flat(cast("dict[str, object]", value)))
+        else:
+            yield key, value
 
 
 def _from_env(env: Mapping[str, str]) -> Iterator[_Given]:
@@ -157,9 +169,10 @@ def _set(settings: Settings, given: _Given) -> Settings:
         path = coerce(name, Path, {}, given.value, given.origin.where, given.folder)
         contexts = {**settings.contexts, given.key: cast("Path", path)}
         return replace(settings, contexts=contexts, origins=origins)
-    if given.section == "gateways":
-        url = coerce(name, str, {}, given.value, given.origin.where, given.folder)
-        return replace(settings, gateways={**settings.gateways, given.key: cast("str", url)}, origins=origins)
+    if given.section in _TEXTS:
+        text = coerce(name, str, {}, given.value, given.origin.where, given.folder)
+        held: dict[str, Any] = {given.section: {**getattr(settings, given.section), given.key: text}}
+        return replace(settings, origins=origins, **held)
     if given.key not in known[given.section]:
         raise _unknown(name, given.origin)
     kind, about = known[given.section][given.key]
@@ -173,7 +186,7 @@ def _set(settings: Settings, given: _Given) -> Settings:
 def _section_fields() -> Mapping[str, Mapping[str, tuple[Any, Field[Any]]]]:
     sections: dict[str, dict[str, tuple[Any, Field[Any]]]] = {}
     for name, kind in get_type_hints(Sections).items():
-        hints = {} if name in ("contexts", "gateways") else get_type_hints(kind)
+        hints = {} if name in ("contexts", *_TEXTS) else get_type_hints(kind)
         sections[name] = {each.name: (hints[each.name], each) for each in fields(kind)} if hints else {}
     return sections
 
@@ -189,8 +202,9 @@ def _values(settings: Settings) -> Iterator[tuple[str, str, object]]:
             yield f"{section}.{key}", f"{section}.{key}", getattr(getattr(settings, section), key)
     for url, path in settings.contexts.items():
         yield f"contexts.{url}", "contexts", path
-    for name, place in settings.gateways.items():
-        yield f"gateways.{name}", "gateways", place
+    for section in _TEXTS:
+        for name, text in getattr(settings, section).items():
+            yield f"{section}.{name}", section, text
 
 
 def _shown(value: object) -> str:

@@ -1,5 +1,6 @@
 """Time: aware UTC inside, microseconds since 1970 in columns, ISO 8601 outside, Asia/Shanghai for people."""
 
+import re
 import time
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
@@ -10,6 +11,11 @@ from yunmeng.kernel.base.errors import BadInput
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DURATION = re.compile(
+    r"P(?:(?P<w>\d{1,5})W)?(?:(?P<d>\d{1,5})D)?"
+    r"(?:T(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,7})M)?(?:(?P<s>\d{1,9})S)?)?"
+)
+_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 def now() -> datetime:
@@ -93,3 +99,10 @@ def _parse(text: object) -> datetime:
 @lru_cache(maxsize=8192)
 def _second(second: int) -> str:
     return from_us(second * 1_000_000).isoformat()[:19]
+
+
+def seconds_of(duration: str) -> int | None:
+    """Returns how many seconds an ISO 8601 duration of weeks, days and times lasts, None when it is none."""
+    found = _DURATION.fullmatch(duration)
+    parts = {name: value for name, value in found.groupdict().items() if value} if found else {}
+    return sum(int(value) * _SECONDS[name] for name, value in parts.items()) if parts else None

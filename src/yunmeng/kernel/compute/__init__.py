@@ -32,6 +32,7 @@ from yunmeng.kernel.compute.runs import (
     read_runs,
     start_job,
 )
+from yunmeng.kernel.compute.schedule import Scheduler, appointments
 
 __all__ = [
     "CAP",
@@ -50,12 +51,14 @@ __all__ = [
     "RuleRunner",
     "Run",
     "RunState",
+    "Scheduler",
     "Stage",
     "Step",
     "Task",
     "advance",
     "alert_entity",
     "alert_id",
+    "appointments",
     "at_least",
     "cancel_job",
     "check_grade",

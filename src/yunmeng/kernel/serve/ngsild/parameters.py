@@ -1,21 +1,14 @@
 """Query parameters of NGSI-LD (§6.3.10 to §6.4.3), read once and checked."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from yunmeng.kernel.base import BadInput, check_urn
+from yunmeng.kernel.base import BadInput, check_urn, seconds_of
 from yunmeng.kernel.model import Context, check_pattern
 from yunmeng.kernel.serve.refusals import TooMany
 
 MOST_PER_PAGE = 1000
 MOST_OFFSET = 10_000_000
-
-_DURATION = re.compile(
-    r"P(?:(?P<w>\d{1,5})W)?(?:(?P<d>\d{1,5})D)?"
-    r"(?:T(?:(?P<h>\d{1,6})H)?(?:(?P<m>\d{1,7})M)?(?:(?P<s>\d{1,9})S)?)?"
-)
-_SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 Parameters = Mapping[str, str]
 
@@ -49,13 +42,6 @@ def whole(parameters: Parameters, name: str, default: int, low: int, high: int) 
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not low <= int(text) <= high:
         raise BadInput("query.number", name=name, value=text, low=low, high=high)
     return int(text)
-
-
-def seconds_of(duration: str) -> int | None:
-    """Returns how many seconds an ISO 8601 duration of weeks, days and times lasts, None when it is none."""
-    found = _DURATION.fullmatch(duration)
-    parts = {name: value for name, value in found.groupdict().items() if value} if found else {}
-    return sum(int(value) * _SECONDS[name] for name, value in parts.items()) if parts else None
 
 
 def duration_s(parameters: Parameters, name: str, default: int) -> int:

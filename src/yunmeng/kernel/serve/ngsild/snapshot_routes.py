@@ -6,13 +6,12 @@ from typing import Any, cast
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from yunmeng.kernel.base import BadInput, Unsupported, check_urn, now_us
+from yunmeng.kernel.base import BadInput, Unsupported, check_urn, now_us, seconds_of
 from yunmeng.kernel.model import matches, parse_q
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import paths_of
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import accepted, answer, read_payload, request_context
-from yunmeng.kernel.serve.ngsild.parameters import seconds_of
 from yunmeng.kernel.serve.ngsild.snapshot_filling import copy, fill, read_wanted
 from yunmeng.kernel.serve.ngsild.snapshots import Snapshot, begin, claim, keep, load, load_all, remove
 from yunmeng.kernel.serve.replies import Reply, empty_reply

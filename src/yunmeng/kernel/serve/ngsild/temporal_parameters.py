@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
-from yunmeng.kernel.base import BadInput, instant_us
+from yunmeng.kernel.base import BadInput, instant_us, seconds_of
 from yunmeng.kernel.serve.body import as_object
-from yunmeng.kernel.serve.ngsild.parameters import Parameters, names, options, seconds_of, whole
+from yunmeng.kernel.serve.ngsild.parameters import Parameters, names, options, whole
 from yunmeng.kernel.store import Method, Relation
 
 TimeProperty = Literal["observedAt", "createdAt", "modifiedAt", "deletedAt"]

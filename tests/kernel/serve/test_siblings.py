@@ -84,8 +84,16 @@ async def test_a_registration_counts_everywhere_once_it_is_answered(
     made = await first.post(REGISTRATIONS, json=body)
     assert made.status_code == 201, made.text
     assert [one["id"] for one in (await second.get(sources)).json()] == [body["id"]]
+    for client in pair:
+        # nobody is at the other end: each process has asked once, and both tell of two
+        await client.get(f"{ENTITIES}?type=Gauge")
+    for client in pair:
+        (told,) = (await client.get(sources)).json()
+        assert (told["timesSent"], told["timesFailed"], told["status"]) == (2, 2, "failed")
     assert (await first.delete(made.headers["location"])).status_code == 204
     assert (await second.get(sources)).json() == []
+    assert (await second.post(REGISTRATIONS, json=body)).status_code == 201
+    assert "timesSent" not in (await first.get(sources)).json()[0]
 
 
 async def test_metrics_are_those_of_the_node(pair: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:

@@ -15,6 +15,7 @@ from yunmeng.kernel.base import YunmengError, now_us
 from yunmeng.kernel.keeper import RecordNote, RecordPut
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.serve.siblings import Siblings
 from yunmeng.kernel.serve.sources.forwarding import Answer, Forward, Forwarder, Origin, forward_context
 from yunmeng.kernel.serve.sources.legs import LEG, PATH, Leg, reduced
 from yunmeng.kernel.serve.sources.registration import REGISTRATION, Registration, work_out_registration
@@ -70,7 +71,7 @@ class Chains:
     def __init__(self, services: Services, known: Known) -> None:
         self._services = services
         self._known = known
-        self._forwarder = Forwarder()
+        self._forwarder = Forwarder(Siblings(services.bus))
         self._alias = node_alias(services)
         http = services.settings.http
         self._address = http.url.rstrip("/") or f"http://{http.host}:{http.port}"

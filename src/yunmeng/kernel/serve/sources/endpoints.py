@@ -1,5 +1,6 @@
 """Context source registrations (ETSI GS CIM 009 §5.9, §5.10, §6.8, §6.9)."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -93,7 +94,8 @@ async def list_(call: Call) -> Response:
     found = await _matches(call, need)
     sysattrs = "sysAttrs" in options(parameters) or flag(parameters, "sysAttrs")
     chosen = found[wanted.offset : wanted.offset + wanted.limit]
-    rows = [_shown(call, one.registration, context, sysattrs=sysattrs) for one in chosen]
+    shown = (_shown(call, one.registration, context, sysattrs=sysattrs) for one in chosen)
+    rows = list(await asyncio.gather(*shown))
     return answer(rows, context, media, headers=_headers(call, wanted, found))
 
 
@@ -105,7 +107,7 @@ async def retrieve(call: Call) -> Response:
     if not registration.active(now_us()):
         raise NotFound("registration.absent", id=registration.id)
     sysattrs = "sysAttrs" in options(parameters) or flag(parameters, "sysAttrs")
-    return answer(_shown(call, registration, context, sysattrs=sysattrs), context, media)
+    return answer(await _shown(call, registration, context, sysattrs=sysattrs), context, media)
 
 
 async def update(call: Call) -> Response:
@@ -136,7 +138,7 @@ async def delete(call: Call) -> Response:
     kept = await _load(call)
     await keep_records(call.services.bus, call.principal, drops=[(REGISTRATION, call.tenant, kept.id)])
     await sources_of(call).registry.drop(call.tenant, kept.id)
-    sources_of(call).forwarder.tallies.forget(call.tenant, kept.id)
+    await sources_of(call).forwarder.tallies.forget(call.tenant, kept.id)
     return empty_reply()
 
 
@@ -195,11 +197,12 @@ def _headers(call: Call, wanted: Page, found: Sequence[Match]) -> dict[str, str]
     return headers
 
 
-def _shown(call: Call, registration: Registration, context: Context, *, sysattrs: bool) -> dict[str, Any]:
-    """Returns a registration with what this process knows of how its source fares."""
-    tallies = sources_of(call).forwarder.tallies
-    described = describe_registration(registration, context, sysattrs=sysattrs)
-    return {**described, **tallies.shown(call.tenant, registration.id)}
+async def _shown(
+    call: Call, registration: Registration, context: Context, *, sysattrs: bool
+) -> dict[str, Any]:
+    """Returns a registration with how its source fares."""
+    tally = await sources_of(call).forwarder.tallies.of(call.tenant, registration.id)
+    return {**describe_registration(registration, context, sysattrs=sysattrs), **tally.members()}
 
 
 def _written(body: dict[str, object]) -> dict[str, object]:

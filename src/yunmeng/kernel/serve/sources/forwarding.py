@@ -14,6 +14,7 @@ from yunmeng.kernel.base.http import HttpClient, HttpTrouble, TooLong
 from yunmeng.kernel.model import CORE_CONTEXT, Context, context_link
 from yunmeng.kernel.serve.ngsild.negotiation import link_header
 from yunmeng.kernel.serve.replies import JSON, LD_JSON
+from yunmeng.kernel.serve.siblings import Siblings
 from yunmeng.kernel.serve.sources.registration import Registration
 from yunmeng.kernel.serve.sources.tallies import Tallies
 
@@ -87,9 +88,9 @@ class Origin:
 class Forwarder:
     """Sends requests to sources, side by side, none longer than its registration allows."""
 
-    def __init__(self) -> None:
+    def __init__(self, siblings: Siblings) -> None:
         self._client = HttpClient()
-        self.tallies = Tallies()
+        self.tallies = Tallies(siblings)
         self._resting: dict[str, float] = {}
 
     async def send_all(self, forwards: Sequence[Forward], origin: Origin) -> list[Answer]:

@@ -14,7 +14,7 @@ class Sources:
 
     def __init__(self, services: Services, siblings: Siblings) -> None:
         self.registry = Registry(services, siblings)
-        self.forwarder = Forwarder()
+        self.forwarder = Forwarder(siblings)
 
     async def close(self) -> None:
         """Stops following the bus and closes the connections to sources."""

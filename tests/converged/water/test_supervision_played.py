@@ -60,8 +60,13 @@ def settled(client: httpx.Client, id: str, attribute: str, count: int) -> None:
 
 
 def test_permits_are_weighed_and_the_one_who_takes_too_much_is_told(supervised: httpx.Client) -> None:
+    # whoever writes past the register can leave a permit that is none: it stops no other
+    broken = {"id": f"{OVER}-broken", "type": "WaterPermit", "permitCode": "SUPA", "annualQuota": 5}
+    made = supervised.post("/ngsi-ld/v1/entities", json=broken, headers={"Link": CONTEXT})
+    assert made.status_code == 201, made.text
     done = run(supervised, "water.permits", until=UNTIL, division="420100")
     assert done["state"] == "done", str(done)[-600:]
+    assert list(done["result"]["unsound"]) == [broken["id"]]
     assert done["result"]["over"] == 1
     assert "urn:ngsi-ld:WaterIntake:SUPX1" in done["result"]["unpermitted"]
     pages = {each["name"]: supervised.get(each["href"]).content.decode("utf-8-sig") for each in done["files"]}

@@ -11,7 +11,7 @@ from yunmeng.converged.water.exchange import write_csv
 from yunmeng.converged.water.measuring import aggregate, increments
 from yunmeng.converged.water.reading import Reader, Series
 from yunmeng.converged.water.supply import Balance, Permit, balance, check_permits, use_by
-from yunmeng.kernel.base import SHANGHAI, format_us, from_us, instant_us, now_us
+from yunmeng.kernel.base import SHANGHAI, BadInput, YunmengError, format_us, from_us, instant_us, now_us
 from yunmeng.kernel.compute import JobContext
 from yunmeng.kernel.model import is_object
 
@@ -19,14 +19,15 @@ _DAY_S = 86_400
 
 
 async def weigh_permits(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """The job: weighs permits until a day, writes ``usedShare`` and expiry, and statistics as CSV files."""
+    """The job: weighs permits until a day, writes ``usedShare`` and expiry, and statistics as CSV files.
+
+    A permit that is not sound is named in the result with the reason, and stops no other.
+    """
     until = (
         from_us(instant_us(inputs["until"]) if inputs.get("until") else now_us()).astimezone(SHANGHAI).date()
     )
     reader = Reader(context.state, context.history, context.reach, context.types)
-    entities = await reader.entities("WaterPermit")
-    permits = {each["id"]: _permit(each) for each in entities}
-    check_permits(permits.values())
+    permits, unsound = _sound(await reader.entities("WaterPermit"))
     intakes = await reader.entities("WaterIntake")
     daily = await _daily(reader, intakes, until)
     rows: list[tuple[Permit, Balance]] = []
@@ -43,7 +44,7 @@ async def weigh_permits(context: JobContext, inputs: Mapping[str, str]) -> dict[
         metered = any(volumes[day] is not None for day in volumes if day.year == until.year)
         bodies.append(_body(id, permit, weighed, until, metered=metered))
     context.entities(bodies)
-    loose = [each["id"] for each in intakes if each.get("permit") not in permits]
+    loose = [each["id"] for each in intakes if each.get("permit") not in {**permits, **unsound}]
     for by in ("division", "industry", "source"):
         uses = use_by(rows, by, below=inputs.get("division") or "420000")
         table = [{**{name: getattr(use, name) for name in use.__slots__}, "share": use.share} for use in uses]
@@ -52,11 +53,30 @@ async def weigh_permits(context: JobContext, inputs: Mapping[str, str]) -> dict[
     return {
         "permits": len(rows),
         "unpermitted": loose,
+        "unsound": unsound,
         **{v: verdicts.count(v) for v in sorted(set(verdicts))},
     }
 
 
 _HEADING = ("group", "permits", "quota", "taken", "share", "over", "unmetered")
+
+
+def _sound(entities: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Permit], dict[str, str]]:
+    """Returns the permits that can be weighed, and why the others cannot, by id."""
+    sound: dict[str, Permit] = {}
+    unsound: dict[str, str] = {}
+    codes: set[str] = set()
+    for entity in entities:
+        try:
+            (permit,) = check_permits([_permit(entity)])
+            if permit.code in codes:
+                raise BadInput("water.permit", code=permit.code, reason="twice")
+        except (YunmengError, KeyError, TypeError, ValueError) as error:
+            unsound[entity["id"]] = str(error)
+        else:
+            sound[entity["id"]] = permit
+            codes.add(permit.code)
+    return sound, unsound
 
 
 def _permit(entity: Mapping[str, Any]) -> Permit:

@@ -203,7 +203,16 @@ def test_the_response_that_is_due_begins_as_an_event(played: httpx.Client) -> No
     again = played.post("/api/water/response").json()
     assert again["event"] == begun.json()["event"]
     event = get(played, f"/api/events/{begun.json()['event']}")
-    assert event["responseLevel"] == "II"
+    assert (event["responseLevel"], event["division"]) == ("II", "420000")
+    with operator(played, "421100") as city:
+        own = city.post("/api/water/response")
+        assert own.status_code == 201, own.text
+        assert (own.json()["level"], own.json()["division"]) == ("II", "421100")
+        assert own.json()["event"] != event["id"]
+        assert get(city, f"/api/events/{own.json()['event']}")["division"] == "421100"
+    with operator(played, "420500") as elsewhere:
+        assert get(elsewhere, "/api/water/response")["level"] is None
+        assert get(elsewhere, "/api/water/response", division="421100")["level"] is None
 
 
 def test_the_flood_is_played_to_the_dispatch_order(played: httpx.Client) -> None:

@@ -29,6 +29,7 @@ from yunmeng.converged.water.reading import Reader
 from yunmeng.converged.water.register import Reach, RiverGraph, river_graph
 from yunmeng.converged.water.warning import read_table, response, situation
 from yunmeng.kernel.base import BadInput, Conflict, Forbidden, conversion, instant_us, make_urn, now_us
+from yunmeng.kernel.base import division as find_division
 from yunmeng.kernel.compute import Event, Grade, check_grade, event_entity, graver
 from yunmeng.kernel.keeper import settle
 from yunmeng.kernel.link import obs_subject
@@ -178,18 +179,22 @@ async def export_series(call: Call) -> Response:
 
 
 async def show_response(call: Call) -> Response:
-    """Says which emergency response the state asks for by the table of levels, with the reasons."""
-    return json_reply(await _due(call))
+    """Says which emergency response the state of a ``division`` asks for by the table, with the reasons."""
+    return json_reply(await _due(call, _division(call)))
 
 
 async def begin_response(call: Call) -> Response:
-    """Begins the response that is due: an event with its level and reasons; raises an open one's level."""
-    due = await _due(call)
+    """Begins the response that is due in a ``division``: an event with its level and reasons.
+
+    Raises the level of one that is open there.
+    """
+    division = _division(call)
+    due = await _due(call, division)
     if due["level"] is None:
         return json_reply(due)
-    reader, division = _reader(call), call.services.settings.node.division
     rule = "water.response"
-    open_ = await reader.entities("Event", f'rule=="{rule}";stage=="received","assigned","handled"')
+    wanted = f'rule=="{rule}";division=="{division}";stage=="received","assigned","handled"'
+    open_ = await _reader(call).entities("Event", wanted)
     grade = _raised(due["level"], open_)
     event = Event(
         id=str(open_[0]["id"]) if open_ else make_urn("Event", rule, uuid4().hex),
@@ -257,13 +262,20 @@ def _raised(level: Grade, open_: Sequence[Mapping[str, Any]]) -> Grade:
     return graver(level, check_grade(open_[0]["responseLevel"])) if open_ else level
 
 
-async def _due(call: Call) -> dict[str, Any]:
-    reader = _reader(call)
+def _division(call: Call) -> str:
+    """Returns the division that is asked for: by itself the node's, or whose the caller is."""
+    prefixes = call.reach.prefixes
+    own = call.services.settings.node.division if prefixes is None else f"{prefixes[0]:0<6}"
+    return find_division(call.request.query_params.get("division", own)).code
+
+
+async def _due(call: Call, division: str) -> dict[str, Any]:
     own = call.services.settings.node.data / "response.toml"
     table = read_table(own) if own.exists() else read_table()
-    state = situation(await reader.entities("Reservoir,HydrologicalStation"))
+    state = situation(await _reader(call).entities("Reservoir,HydrologicalStation", divisions=(division,)))
     found = response(state, table)
     return {
+        "division": division,
         "level": found.grade,
         "reasons": found.reasons(call.language),
         "judged": state.judged,

@@ -1,9 +1,10 @@
 """The flood forecast of every reservoir that has a model: inflow, levels, the chance to pass the limit."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from yunmeng.converged.water.entities import curve_of, limit_of, number_of
@@ -17,13 +18,14 @@ from yunmeng.converged.water.flood import (
     level_outlook,
     read_hydrology,
 )
-from yunmeng.converged.water.jobs.hours import HOUR_US, hourly_mean, hourly_rain
+from yunmeng.converged.water.jobs.hours import HOUR_US, areal_rain, gauge_rain, hourly_means
 from yunmeng.converged.water.measuring.control import Floats
 from yunmeng.converged.water.reading import Reader
 from yunmeng.kernel.base import BadInput, YunmengError, format_us, instant_us, make_urn, now_us
 from yunmeng.kernel.compute import JobContext
 
 _SHOWN_REFUSALS = 50
+_TOGETHER = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,17 @@ async def forecast(context: JobContext, inputs: Mapping[str, str]) -> dict[str, 
     reservoirs = await _chosen(reader, inputs)
     stations = await _stations(reader)
     made, refused = 0, dict[str, str]()
-    for number, reservoir in enumerate(reservoirs):
-        context.progress(number / max(len(reservoirs), 1), str(reservoir.get("name", reservoir["id"])))
-        try:
-            body = await _forecast_one(reader, reservoir, stations.get(reservoir["id"], []), asked)
-        except YunmengError as error:
-            refused[reservoir["id"]] = str(error)
-            continue
-        context.entities([{**body, "runOf": context.run_id}])
-        made += 1
+    for first in range(0, len(reservoirs), _TOGETHER):
+        some = reservoirs[first : first + _TOGETHER]
+        context.progress(first / len(reservoirs), str(some[0].get("name", some[0]["id"])))
+        bodies: list[dict[str, Any]] = []
+        async for reservoir, body in _forecast_some(reader, some, stations, asked):
+            if isinstance(body, YunmengError):
+                refused[reservoir] = str(body)
+            else:
+                bodies.append({**body, "runOf": context.run_id})
+        context.entities(bodies)
+        made += len(bodies)
     if not made and refused:
         raise BadInput("water.no-forecast", count=len(refused), first=next(iter(refused.values())))
     return {"forecasts": made, "refused": dict(list(refused.items())[:_SHOWN_REFUSALS])}
@@ -109,15 +113,45 @@ async def _stations(reader: Reader) -> dict[str, list[str]]:
     return found
 
 
-async def _forecast_one(
-    reader: Reader, reservoir: Mapping[str, Any], stations: list[str], asked: Asked
-) -> dict[str, Any]:
-    hydrology = read_hydrology(reservoir.get("hydrologicalModel"))
-    area, level = number_of(reservoir, "catchmentArea"), number_of(reservoir, "waterLevel")
+async def _forecast_some(
+    reader: Reader, reservoirs: Sequence[Mapping[str, Any]], stations: Mapping[str, list[str]], asked: Asked
+) -> AsyncIterator[tuple[str, dict[str, Any] | YunmengError]]:
+    """Yields each reservoir's forecast, or why there is none; their series are read together."""
+    models: dict[str, Hydrology] = {}
     start = asked.at - asked.warm_h * HOUR_US
+    for each in reservoirs:
+        try:
+            models[each["id"]] = _model(each, stations.get(each["id"], []))
+        except YunmengError as error:
+            yield each["id"], error
+    used = [id for model in models.values() for id in model.weights]
+    gauges = await gauge_rain(reader, used, start, asked.warm_h)
+    seen = await hourly_means(reader, list(models), "inflow", start, asked.warm_h)
+    for each in reservoirs:
+        id = each["id"]
+        if id in models:
+            try:
+                yield id, _forecast_one(each, models[id], gauges, seen.get(id), asked)
+            except YunmengError as error:
+                yield id, error
+
+
+def _model(reservoir: Mapping[str, Any], stations: list[str]) -> Hydrology:
+    """Returns a reservoir's model; by itself the stations that flow into it count alike."""
+    hydrology = read_hydrology(reservoir.get("hydrologicalModel"))
     weights = hydrology.weights or dict.fromkeys(stations, 1.0)
-    past, filled = await hourly_rain(reader, weights, start, asked.warm_h)
-    seen = await hourly_mean(reader, reservoir["id"], "inflow", start, asked.warm_h)
+    return msgspec.structs.replace(hydrology, weights=weights)
+
+
+def _forecast_one(
+    reservoir: Mapping[str, Any],
+    hydrology: Hydrology,
+    gauges: Mapping[str, Floats],
+    seen: Floats | None,
+    asked: Asked,
+) -> dict[str, Any]:
+    area, level = number_of(reservoir, "catchmentArea"), number_of(reservoir, "waterLevel")
+    past, filled = areal_rain(gauges, hydrology.weights, asked.at - asked.warm_h * HOUR_US)
     inflow = forecast_inflow(hydrology, area, past, asked.rain, seen, members=asked.members)
     limit = limit_of(reservoir, asked.at)
     release = reservoir.get("outflow", float(inflow.members[0, 0]))

@@ -1,6 +1,6 @@
 """Series of a node as even hours: what the models take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,26 +19,32 @@ _COUNTER_FULL_MM = 9999.5
 _MOST_RAIN_H_MM = 250.0
 
 
-async def hourly_rain(
-    reader: Reader, stations: Mapping[str, float], start: int, hours: int
-) -> tuple[Floats, int]:
+async def gauge_rain(reader: Reader, ids: Iterable[str], start: int, hours: int) -> dict[str, Floats]:
+    """Returns what each station measured, mm an hour, (hours,), NaN where missing; none of a silent one."""
+    rows: dict[str, Floats] = {}
+    wanted = list(dict.fromkeys(ids))
+    for attribute, step_s in _RAIN:
+        silent = [id for id in wanted if id not in rows]
+        for id, series in (await _series(reader, silent, attribute, start, hours)).items():
+            rows[id] = _rain(series, step_s, start, hours)
+    return rows
+
+
+def areal_rain(gauges: Mapping[str, Floats], stations: Mapping[str, float], start: int) -> tuple[Floats, int]:
     """Returns the rain over a catchment, mm an hour, (hours,), and how many hours were filled in.
 
-    ``stations`` are weights by id; where some are silent the others share their weight. A gap of up to three
-    hours between dry ones counts as dry; any other is refused: missing is not zero.
+    ``gauges`` is the rain by station, ``stations`` are weights by id; where some are silent the others share
+    their weight. A gap of up to three hours between dry ones counts as dry; any other is refused: missing is
+    not zero.
 
     Raises:
         BadInput: ``water.no-rain`` when no station reported; ``water.rain-gap`` naming the first hour.
     """
-    rows: dict[str, Floats] = {}
-    for attribute, step_s in _RAIN:
-        ids = [id for id in stations if id not in rows]
-        for id, series in (await reader.series(ids, attribute, start, start + hours * HOUR_US + 1)).items():
-            rows[id] = _rain(series, step_s, start, hours)
-    if not rows:
+    known = [id for id in stations if id in gauges]
+    if not known:
         raise BadInput("water.no-rain", stations=", ".join(stations) or "-")
-    table = np.stack([rows[id] for id in rows])
-    weights = np.array([stations[id] for id in rows])[:, None] * ~np.isnan(table)
+    table = np.stack([gauges[id] for id in known])
+    weights = np.array([stations[id] for id in known])[:, None] * ~np.isnan(table)
     total = weights.sum(axis=0)
     with np.errstate(invalid="ignore"):
         mean = np.where(
@@ -49,13 +55,29 @@ async def hourly_rain(
     return filled, int(missing.sum())
 
 
-async def hourly_mean(reader: Reader, id: str, attribute: str, start: int, hours: int) -> Floats | None:
-    """Returns an attribute's hourly means, (hours,), NaN where missing; None when nothing was reported."""
-    series = (await reader.series([id], attribute, start, start + hours * HOUR_US + 1)).get(id)
-    if series is None:
-        return None
-    found = aggregate(series.times, series.values, _HOUR_S, "mean", step_s=_HOUR_S, least=0.0, begins_h=0)
-    return placed(found.starts, found.values, start, hours)
+async def hourly_means(
+    reader: Reader, ids: Sequence[str], attribute: str, start: int, hours: int
+) -> dict[str, Floats]:
+    """Returns an attribute's hourly means by entity, (hours,), NaN where missing; none of a silent one."""
+    means: dict[str, Floats] = {}
+    for id, series in (await _series(reader, ids, attribute, start, hours)).items():
+        found = aggregate(series.times, series.values, _HOUR_S, "mean", step_s=_HOUR_S, least=0.0, begins_h=0)
+        means[id] = placed(found.starts, found.values, start, hours)
+    return means
+
+
+async def _series(
+    reader: Reader, ids: Sequence[str], attribute: str, start: int, hours: int
+) -> Mapping[str, Series]:
+    """Reads many series at once; one that cannot be read counts as silent, and costs no other its place."""
+    try:
+        return await reader.series(ids, attribute, start, start + hours * HOUR_US + 1)
+    except BadInput:
+        if len(ids) == 1:
+            return {}
+    half = len(ids) // 2
+    first = await _series(reader, ids[:half], attribute, start, hours)
+    return {**first, **await _series(reader, ids[half:], attribute, start, hours)}
 
 
 def placed(starts: Sequence[int] | np.ndarray, values: Floats, start: int, hours: int) -> Floats:

@@ -1,30 +1,19 @@
 """Series as even hours, read for many stations at once."""
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import numpy as np
 import pytest
-from tests.kernel.serve.conftest import NODE, Node, history_server, running
+from tests.kernel.serve.conftest import NODE, Node
 
 from yunmeng.converged.water import reading
 from yunmeng.converged.water.jobs.hours import HOUR_US, areal_rain, gauge_rain, hourly_means
 from yunmeng.converged.water.reading import Reader
-from yunmeng.kernel.base import now_us, packages
+from yunmeng.kernel.base import now_us
 from yunmeng.kernel.link import obs_subject
 from yunmeng.kernel.model import Row, Series, encode_batch, make_batch
 from yunmeng.kernel.trust import Reach
 
-__all__ = ["history_server"]
-
 START = now_us() // HOUR_US * HOUR_US - 6 * HOUR_US
 STATION = "https://w3id.org/yunmeng/HydrologicalStation"
-
-
-@pytest.fixture
-async def water(tmp_path: Any, history_server: Any) -> AsyncIterator[Node]:
-    async with running(tmp_path / "data", history_server, [each.folder for each in packages()]) as node:
-        yield node
 
 
 async def measure(node: Node, station: str, attribute: str, *values: float, minutes: int = 60) -> None:

@@ -1,16 +1,13 @@
 """The flood limit in force follows the calendar of its reservoir."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
 import pytest
-from tests.kernel.serve.conftest import Node, history_server, running
+from tests.kernel.serve.conftest import Node
 
 from yunmeng.converged.water.seasons import follow_calendars
-from yunmeng.kernel.base import SHANGHAI, packages
-
-__all__ = ["history_server"]
+from yunmeng.kernel.base import SHANGHAI
 
 ENTITIES = "/ngsi-ld/v1/entities"
 CALENDAR = {
@@ -25,12 +22,6 @@ OVERLAP = {"seasons": [*CALENDAR["seasons"], {"name": "又", "start": "07-01", "
 
 def at(day: str) -> int:
     return int(datetime.fromisoformat(f"{day}T00:30:00").replace(tzinfo=SHANGHAI).timestamp()) * 1_000_000
-
-
-@pytest.fixture
-async def water(tmp_path: Any, history_server: Any) -> AsyncIterator[Node]:
-    async with running(tmp_path / "data", history_server, [each.folder for each in packages()]) as node:
-        yield node
 
 
 async def made(node: Node, code: str, **attributes: Any) -> str:

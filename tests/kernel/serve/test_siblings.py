@@ -96,6 +96,24 @@ async def test_a_registration_counts_everywhere_once_it_is_answered(
     assert "timesSent" not in (await first.get(sources)).json()[0]
 
 
+async def test_a_source_that_failed_rests_from_all(
+    pair: tuple[httpx.AsyncClient, httpx.AsyncClient],
+) -> None:
+    first, second = pair
+    body = {
+        "id": "urn:ngsi-ld:ContextSourceRegistration:resting",
+        "type": "ContextSourceRegistration",
+        "information": [{"entities": [{"type": "Weir"}]}],
+        "management": {"cooldown": 60_000},
+        "endpoint": "http://127.0.0.1:9",
+    }
+    assert (await first.post(REGISTRATIONS, json=body)).status_code == 201
+    for client in pair:
+        await client.get(f"{ENTITIES}?type=Weir")
+    (told,) = (await second.get(f"{REGISTRATIONS}?type=Weir")).json()
+    assert told["timesSent"] == 1, "who is asked second knows that the source rests"
+
+
 async def test_metrics_are_those_of_the_node(pair: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
     for client in (*pair, *pair):
         assert (await client.get("/health")).status_code == 200

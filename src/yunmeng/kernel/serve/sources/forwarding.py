@@ -22,6 +22,9 @@ ROOT = "/ngsi-ld/v1"
 MOST_BYTES = 16 << 20
 
 _FROM_REQUEST = "urn:ngsi-ld:request"
+_REST = "source-rests"
+_encode = msgspec.msgpack.encode
+_told = msgspec.msgpack.Decoder(tuple[str, float]).decode
 
 Trouble = Literal["", "timeout", "unreachable", "loop", "large", "cooldown"]
 
@@ -92,6 +95,8 @@ class Forwarder:
         self._client = HttpClient()
         self.tallies = Tallies(siblings)
         self._resting: dict[str, float] = {}
+        self._siblings = siblings
+        siblings.tell(_REST, self._told_to_rest)
 
     async def send_all(self, forwards: Sequence[Forward], origin: Origin) -> list[Answer]:
         """Returns one answer for each, in order."""
@@ -107,8 +112,16 @@ class Forwarder:
         answer = await self._within(forward, origin)
         self.tallies.count(registration.tenant, registration.id, answer.status)
         if registration.cooldown_s and (answer.trouble in ("timeout", "unreachable") or answer.status >= 500):
-            self._resting[registration.id] = time.monotonic() + registration.cooldown_s
+            self._rest(registration.id, registration.cooldown_s)
+            await self._siblings.ask(_REST, _encode((registration.id, registration.cooldown_s)))
         return answer
+
+    def _rest(self, id_: str, seconds: float) -> None:
+        self._resting[id_] = time.monotonic() + seconds
+
+    async def _told_to_rest(self, data: bytes) -> bytes:
+        self._rest(*_told(data))
+        return b""
 
     async def close(self) -> None:
         """Closes the connections."""

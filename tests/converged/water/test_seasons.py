@@ -54,6 +54,8 @@ async def test_the_limit_in_force_is_the_calendars_of_the_day(
     broken = await made(
         water, "x", floodLimits={"type": "JsonProperty", "json": OVERLAP}, floodLimitLevel=level
     )
+    for number, odd in enumerate(([1, 2], {"seasons": 5}, {**CALENDAR, "transitionDays": "7"})):
+        await made(water, f"y{number}", floodLimits={"type": "JsonProperty", "json": odd})
     for day, changed, expected in (
         ("2026-06-20", (bare, calendar), 170.0),
         ("2026-06-21", (bare, calendar), 160.0),

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from yunmeng.converged.water.register import ReservoirCurve, Season, flood_limits, reservoir_curve
+from yunmeng.converged.water.register import ReservoirCurve, read_limits, reservoir_curve
 from yunmeng.kernel.base import BadInput, from_us
 from yunmeng.kernel.model import is_object
 
@@ -25,14 +23,13 @@ def number_of(entity: Mapping[str, Any], name: str) -> float:
 
 
 def limit_of(reservoir: Mapping[str, Any], at: int) -> float | None:
-    """Returns the flood limit (m) that holds at a time (µs UTC): by season where there are seasons."""
+    """Returns the flood limit (m) that holds at a time (µs UTC): by season where there are seasons.
+
+    Raises ``BadInput`` (``limit.…``) for seasons that cannot be read.
+    """
     seasons = json_of(reservoir, "floodLimits")
     if seasons:
-        table = flood_limits(
-            msgspec.convert(seasons.get("seasons", []), list[Season]),
-            outside=seasons.get("outside"),
-            transition_days=seasons.get("transitionDays", 0),
-        )
+        table = read_limits(seasons, str(reservoir.get("name", reservoir["id"])))
         return float(table.at([from_us(at)])[0])
     limit = reservoir.get("floodLimitLevel")
     return float(limit) if isinstance(limit, int | float) else None

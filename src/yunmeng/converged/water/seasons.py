@@ -59,7 +59,7 @@ async def follow_calendars(services: Services, at: int) -> Sequence[str]:
 def _limit(reservoir: dict[str, Any], at: int) -> float | None:
     try:
         return limit_of(reservoir, at)
-    except (YunmengError, msgspec.ValidationError) as error:
+    except YunmengError as error:
         _log.warning("the flood limits of %s: %s", reservoir["id"], error)
         return None
 

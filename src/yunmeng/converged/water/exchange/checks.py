@@ -4,13 +4,10 @@ from collections.abc import Iterable, Mapping
 from math import cos, hypot, radians
 from typing import Any, cast
 
-import msgspec
-
 from yunmeng.converged.water.register import (
     Reach,
     RiverGraph,
-    Season,
-    flood_limits,
+    read_limits,
     reservoir_curve,
     river_graph,
 )
@@ -102,12 +99,7 @@ def _check_numbers(body: Mapping[str, Any]) -> None:
         )
     limits = _json(body.get("floodLimits"))
     if limits:
-        flood_limits(
-            msgspec.convert(limits.get("seasons", []), list[Season]),
-            outside=limits.get("outside"),
-            transition_days=limits.get("transitionDays", 0),
-            name=name,
-        )
+        read_limits(limits, name)
 
 
 def _hours(body: Mapping[str, Any]) -> float:

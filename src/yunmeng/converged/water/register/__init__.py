@@ -10,7 +10,7 @@ from yunmeng.converged.water.register.curves import (
     interpolate,
     reservoir_curve,
 )
-from yunmeng.converged.water.register.limits import FloodLimits, Season, flood_limits
+from yunmeng.converged.water.register.limits import FloodLimits, Season, flood_limits, read_limits
 from yunmeng.converged.water.register.outlets import Outlet, release_columns
 from yunmeng.converged.water.register.rivers import Reach, RiverGraph, river_graph
 
@@ -25,6 +25,7 @@ __all__ = [
     "curve_bank",
     "flood_limits",
     "interpolate",
+    "read_limits",
     "release_columns",
     "reservoir_curve",
     "river_graph",

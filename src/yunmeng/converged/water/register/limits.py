@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import msgspec
 import numpy as np
 
 from yunmeng.converged.water.register.arrays import Floats, Ints, listed
@@ -38,6 +39,29 @@ class FloodLimits:
     def season_at(self, days: Iterable[date | datetime]) -> tuple[str, ...]:
         """Returns the season of each day, by its name."""
         return tuple(self.names[index] for index in listed(_indices(days)))
+
+
+class _Calendar(msgspec.Struct, rename="camel"):
+    """The attribute ``floodLimits``."""
+
+    seasons: list[Season] = []
+    outside: float | None = None
+    transition_days: int = 0
+
+
+def read_limits(value: object, name: str = "") -> FloodLimits:
+    """Reads the attribute ``floodLimits``: ``seasons``, ``outside``, ``transitionDays``.
+
+    Raises:
+        BadInput: ``limit.calendar`` for another shape, and those of :func:`flood_limits`.
+    """
+    try:
+        calendar = msgspec.convert(value, _Calendar)
+    except msgspec.ValidationError as error:
+        raise BadInput("limit.calendar", name=name, reason=str(error)) from error
+    return flood_limits(
+        calendar.seasons, outside=calendar.outside, transition_days=calendar.transition_days, name=name
+    )
 
 
 def flood_limits(

@@ -23,7 +23,7 @@ from yunmeng.kernel.model import ObservationBatch, Series
 from yunmeng.kernel.store import HistoryBlock
 from yunmeng.kernel.store.history.clickhouse import ClickHouseHistory
 
-METERS, INSTANCES, CONNECTIONS = 8, 100_000, 6
+METERS, INSTANCES, CONNECTIONS = 8, 100_000, 8
 MINUTE = 60_000_000
 DAY = 1440 * MINUTE
 T0 = 1_780_000_000_000_000 // DAY * DAY

@@ -40,7 +40,7 @@ from yunmeng.kernel.serve.ngsild.temporal_selection import (
 )
 from yunmeng.kernel.serve.ngsild.tenants import absent, tenant_exists
 from yunmeng.kernel.serve.routes import Call
-from yunmeng.kernel.store import EntityQuery
+from yunmeng.kernel.store import Aggregate, EntityQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +257,12 @@ async def _aggregates(
     query = query_of(call, ids, asked.attributes, asked.view, asked.window, 1)
     rows = await call.services.history.aggregate(query, aggregation.methods, aggregation.period_s)
     hidden = closed(call)
+    by_entity: defaultdict[str, list[Aggregate]] = defaultdict(list)
+    for row in rows:
+        if row.attribute not in hidden:
+            by_entity[row.entity].append(row)
     return [
-        show_aggregates(
-            one.document,
-            asked.view,
-            (row for row in rows if row.entity == one.document["id"] and row.attribute not in hidden),
-            aggregation,
-        )
-        for one in found
+        show_aggregates(one.document, asked.view, by_entity[one.document["id"]], aggregation) for one in found
     ]
 
 

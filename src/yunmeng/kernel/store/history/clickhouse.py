@@ -20,6 +20,7 @@ from yunmeng.kernel.store.history.port import (
 )
 from yunmeng.kernel.store.history.queries import Statement
 from yunmeng.kernel.store.history.rows import COLUMNS, encode
+from yunmeng.kernel.store.history.together import Together
 from yunmeng.kernel.store.history.wire import Wire
 from yunmeng.kernel.trust import Reach
 
@@ -43,6 +44,7 @@ class ClickHouseHistory:
         self, url: str, *, user: str = "default", password: str = "", database: str = "yunmeng"
     ) -> None:
         self._wire = Wire(url, user, password, database)
+        self._together = Together(self._aggregate)
         self._prepared = False
         self._preparing = asyncio.Lock()
 
@@ -69,6 +71,12 @@ class ClickHouseHistory:
         """Returns aggregates by period (0: one over the whole range), pushed down to the engine."""
         if not methods:
             return []
+        read = self._together.ask if query.entities else self._aggregate
+        return await read(query, methods, period_s)
+
+    async def _aggregate(
+        self, query: TemporalQuery, methods: Sequence[Method], period_s: int
+    ) -> Sequence[Aggregate]:
         statement, layout = queries.aggregate(query, methods, period_s)
         rows = _lines(_AGGREGATES, await self._ask(statement, statement.settings))
         return list(aggregates(rows, layout, query, methods, period_s * 1_000_000))
@@ -130,6 +138,7 @@ class ClickHouseHistory:
 
     async def close(self) -> None:
         """Closes the connections."""
+        await self._together.close()
         await self._wire.close()
 
     async def _ask(self, statement: Statement, settings: dict[str, str] | None = None) -> bytes:

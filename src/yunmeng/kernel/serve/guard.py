@@ -92,7 +92,7 @@ def event_of(
         at=now_us(),
         principal=principal.id,
         action=route.action,
-        resource=request.url.path[:_LONGEST_PATH],
+        resource=request.scope["path"][:_LONGEST_PATH],
         decision="refuse" if refused is not None else "allow",
         tenant=tenant,
         reasons=tuple(str(reasons).split(", ")) if reasons else (),

@@ -1,4 +1,4 @@
-"""The one writer of the SQLite engine: a commit is one transaction on a thread of its own."""
+"""The one writer of the SQLite engine: a commit is one transaction, a large one on a thread of its own."""
 
 import asyncio
 import contextlib
@@ -25,6 +25,10 @@ T = TypeVar("T")
 _FILL_ROWS = 2_000
 _TEND_S = 0.5
 
+# to hand a commit of a few writes to the thread and back takes as long as the commit: two threads of Python
+# wait for each other's lock (decision 0017)
+_FEW_ENTITIES, _FEW_ROWS = 250, 1_000
+
 
 class SqliteWriter(SqliteReader):
     """Writes the state, and reads it as it was last committed."""
@@ -39,6 +43,7 @@ class SqliteWriter(SqliteReader):
             raise
         self._tables = Tables(self._connection)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state-writer")
+        self._turn = asyncio.Lock()
         self._load()
         self._tending = asyncio.ensure_future(self._tend())
 
@@ -89,7 +94,10 @@ class SqliteWriter(SqliteReader):
         Raises:
             Unavailable: ``store.full`` on a full disk; nothing is stored then.
         """
-        return await self._write(lambda: self._store(commit))
+        if not _small(commit):
+            return await self._write(lambda: self._store(commit))
+        async with self._turn:
+            return self._transact(lambda: self._store(commit))
 
     async def outbox(self, most: int) -> Sequence[OutboxItem]:
         """Returns the oldest items not dropped yet."""
@@ -132,7 +140,11 @@ class SqliteWriter(SqliteReader):
         self._lock.close()
 
     async def _write(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        await self._turn.acquire()
+        job = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+        job.add_done_callback(lambda _: self._turn.release())
+        # who asked may leave: the connection is free only when the work is done
+        return await asyncio.shield(job)
 
     def _transact(self, work: Callable[[], T]) -> T:
         with explained(self._path):
@@ -274,6 +286,12 @@ class SqliteWriter(SqliteReader):
             self._ledger.book.indexed.add(number)
             (self._wanted / str(number)).unlink(missing_ok=True)
         self._filling = set[int]()
+
+
+def _small(commit: Commit) -> bool:
+    rows = sum(len(batch) for batch in commit.observations)
+    entities = len(commit.puts) + len(commit.removals) + len(commit.records)
+    return entities <= _FEW_ENTITIES and rows <= _FEW_ROWS
 
 
 def _take_lock(path: Path) -> IO[bytes]:

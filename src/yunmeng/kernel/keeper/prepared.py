@@ -90,14 +90,15 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
         return Upsert(document) if self.mode == "upsert" else Replace(document)
 
     def settled(
-        self, tenant: str, division: str, at: str, created: Sequence[str]
+        self, tenant: str, division: str, at_us: int, at: str, created: Sequence[str]
     ) -> tuple[EntityPut, InstanceRows]:
-        """Returns what state and history store of the entity that is written ``at`` a moment.
+        """Returns what state and history store of the entity that is written ``at`` a moment (``at_us``).
 
         ``created`` are the moments at which its instances and then the entity itself were created; each is
         written with six digits of a second.
         """
         layout = self.layout
+        known = {at: at_us}
         pages = self._stamped(at, created)
         put = EntityPut(
             tenant,
@@ -112,8 +113,8 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
             self.id,
             layout.types[0],
             division,
-            moment_us(at),
-            [moment_us(moment) for moment in created[:-1]],
+            at_us,
+            [known.get(moment) or moment_us(moment) for moment in created[:-1]],
             layout.columns,
             self.observed_at,
             self.numbers,

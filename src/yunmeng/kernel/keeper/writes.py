@@ -171,7 +171,8 @@ class Writer:
         if entity.mode == ("replace" if current is None else "create"):
             return None
         layout = entity.layout
-        at = format_us(written.moment())
+        at_us = written.moment()
+        at = format_us(at_us)
         created = (at,) * (len(layout.places) + 1)
         if current is not None:
             self._admit(entity, current.document, reach)
@@ -180,7 +181,7 @@ class Writer:
                 return None
             created = known
         self._admit_division(entity.division, reach, entity.id)
-        put, rows = entity.settled(reach.tenant, entity.division or self._home, at, created)
+        put, rows = entity.settled(reach.tenant, entity.division or self._home, at_us, at, created)
         record = ChangeRecord(
             put.tenant,
             put.id,

@@ -32,8 +32,7 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
     deleted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRows:
+class InstanceRows(NamedTuple):
     """All instances of an entity that was written whole, in columns; times are microseconds UTC.
 
     ``layout`` are the attributes, the dataset ids and the units, which thousands of entities share. The bytes

@@ -68,8 +68,7 @@ class Outline(NamedTuple):
     boxes: Sequence[tuple[float, float, float, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class EntityPut:
+class EntityPut(NamedTuple):
     """The new document of one entity, ready to store; ``body`` is JSON in stored form.
 
     Who knows its ``outline`` spares the engine parsing the body.

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from yunmeng.kernel.base import Broken, NotFound, Unavailable, YunmengError
 from yunmeng.kernel.serve.audit import AuditTrail
-from yunmeng.kernel.serve.body import capped
+from yunmeng.kernel.serve.body import Asked
 from yunmeng.kernel.serve.desk import DESK, Desk
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.guard import REQUEST_ID, Guard
@@ -110,7 +110,7 @@ class Application:
         number = self._request_id(scope)
         scope[REQUEST_ID] = number
         scope[DESK] = self.desk
-        request = Request(scope, receive if scope["method"] == "GET" else capped(receive, self._most))
+        request = Asked(scope, receive, self._most)
         wire = _Wire(send, number.encode("latin-1"), head_only=scope["method"] == "HEAD")
         route: Route | None = None
         try:

@@ -15,7 +15,9 @@ AUDIT_SUBJECT = "aud.http"
 _API = Principal("urn:yunmeng:service:api", kind="service", roles=("service",))
 _MOST_WAITING = 20_000
 _MOST_PER_PACK = 500
-_COMPANY_S = 0.01
+# the more come at once, the longer the next pack waits for company: a message costs all processes as much as
+# some twenty events
+_COMPANY_EACH_S, _COMPANY_S = 0.0005, 0.025
 
 _log = logging.getLogger("yunmeng.serve")
 _encode = msgspec.msgpack.Encoder().encode
@@ -70,8 +72,7 @@ class AuditTrail:
             else:
                 _settle(pack, None)
             if len(pack) > 1:
-                # there are many at once: the next pack takes those that come meanwhile
-                await asyncio.sleep(_COMPANY_S)
+                await asyncio.sleep(min(len(pack) * _COMPANY_EACH_S, _COMPANY_S))
 
 
 def _settle(pack: "list[tuple[AuditEvent, asyncio.Future[None]]]", error: YunmengError | None) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import cast
 
 import msgspec
-from starlette.requests import Request
-from starlette.types import Message, Receive
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope
 
 from yunmeng.kernel.base import BadInput, TooLarge
 from yunmeng.kernel.serve.heading import header
@@ -35,20 +35,38 @@ def declared_length(request: Request, most: int) -> None:
         raise TooLarge("body.large", bytes=text, most=most)
 
 
-def capped(receive: Receive, most: int) -> Receive:
-    """Wraps the channel so that also an undeclared (chunked) body stops at ``most`` bytes."""
-    seen = 0
+class Asked(Request):
+    """A request whose body stops at ``most`` bytes, also an undeclared (chunked) one; read in one go."""
 
-    async def pull() -> Message:
-        nonlocal seen
-        message = await receive()
-        if message["type"] == "http.request":
-            seen += len(message.get("body", b""))
-            if seen > most:
-                raise TooLarge("body.large", bytes=seen, most=most)
-        return message
+    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+        super().__init__(scope, receive)
+        self._most = most
+        self._whole: bytes | None = None
 
-    return pull
+    async def body(self) -> bytes:
+        """Returns the whole body, however often it is asked for.
+
+        Raises:
+            TooLarge: ``body.large``.
+            ClientDisconnect: when the caller leaves before its end.
+        """
+        if self._whole is None:
+            self._whole = await self._read()
+        return self._whole
+
+    async def _read(self) -> bytes:
+        parts: list[bytes] = []
+        seen, more = 0, True
+        while more:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+            seen += len(parts[-1])
+            if seen > self._most:
+                raise TooLarge("body.large", bytes=seen, most=self._most)
+            more = message.get("more_body", False)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def decode_json(data: bytes) -> object:

@@ -34,7 +34,7 @@ def services(parts: Parts) -> Services:
 def package_work(shared: Services) -> Iterator[Awaitable[None]]:
     """Yields what the packages do in the worker process, each until it is cancelled."""
     for package in packages():
-        if package.work:
-            module, _, name = package.work.partition(":")
+        for target in package.work:
+            module, _, name = target.partition(":")
             work = cast("Callable[[Services], Awaitable[None]]", getattr(import_module(module), name))
             yield work(shared)

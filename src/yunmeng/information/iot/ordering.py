@@ -12,6 +12,7 @@ from yunmeng.information.iot.asked import id_of, object_body, selection_of
 from yunmeng.information.iot.kinds import template
 from yunmeng.information.iot.register import Register
 from yunmeng.information.iot.registering import done
+from yunmeng.information.iot.shadow import confirmed, refused, unanswered, wished
 from yunmeng.kernel.base import BadInput, Unavailable, YunmengError
 from yunmeng.kernel.link import Bus, sense_subject
 from yunmeng.kernel.sense import Command
@@ -46,7 +47,7 @@ async def command_devices(call: Call) -> Response:
 
 
 async def desire(call: Call) -> Response:
-    """Says how a device should be configured; what it confirms becomes ``reported``."""
+    """Says how a device should be configured; what it confirms, now or once it is there, is ``reported``."""
     register, wanted = await Register.of(call), await object_body(call)
     device = await register.get(id_of(call))
     applied = await _desire(call, register, device, wanted)
@@ -94,13 +95,19 @@ async def _command(call: Call, device: Device, body: Mapping[str, object]) -> ob
 
 async def _desire(call: Call, register: Register, device: Device, wanted: Mapping[str, object]) -> bool:
     """Writes down what is wished for, and asks the device for it when it is there."""
-    await register.change(device["id"], {"desired": {"type": "JsonProperty", "json": wanted}})
-    if device.get("deviceState") != "online":
+    there = device.get("deviceState") == "online"
+    await register.change(device["id"], wished(wanted, sent=there))
+    if not there:
         return False
-    name = template(device).configure
-    await send_command(call.services.bus, call.principal, device, name, wanted)
-    reported = {**as_object(device.get("reported", {}), "reported"), **wanted}
-    await register.change(device["id"], {"reported": {"type": "JsonProperty", "json": reported}})
+    try:
+        name = template(device).configure
+        await send_command(call.services.bus, call.principal, device, name, wanted)
+    except YunmengError as error:
+        said = unanswered(error) if isinstance(error, Unavailable) else refused(error)
+        await register.change(device["id"], said)
+        raise
+    desired = {**as_object(device.get("desired", {}), "desired"), **wanted}
+    await register.change(device["id"], confirmed(wanted, {**device, "desired": desired}))
     return True
 
 

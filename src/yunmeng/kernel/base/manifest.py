@@ -11,7 +11,7 @@ A folder holds::
     demo = "yunmeng.converged.water.demo:generate"
     gateway = "yunmeng.gateways.jt808:GATEWAY"      # of a package that speaks a field protocol
     devices = "yunmeng.information.iot.demo:DEMO_DEVICES"   # devices that the demo plays over real sockets
-    work = "yunmeng.information.iot.campaigning:work"   # awaited by the worker process until the node stops
+    work = ["yunmeng.information.iot.campaigning:work"]   # awaited by the worker process until the node stops
 
     [name]
     zh = "水利"
@@ -57,6 +57,7 @@ InputKind = Literal["text", "number", "division", "instant"]
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _SYSTEM = re.compile(r"S\d{3}")
+_ANY = re.compile(r"(?s).+")
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _PROOF = re.compile(r"tests/[\w./-]+\.py::\w+(::\w+)?(\[.+\])?")
 
@@ -119,7 +120,7 @@ class Package:
     demo: str = ""
     gateway: str = ""
     devices: str = ""
-    work: str = ""
+    work: tuple[str, ...] = ()
     jobs: tuple[JobClaim, ...] = ()
     systems: tuple[SystemClaim, ...] = ()
 
@@ -177,7 +178,7 @@ class _Reader:
             demo=self._text("demo", _TARGET, default=""),
             gateway=self._text("gateway", _TARGET, default=""),
             devices=self._text("devices", _TARGET, default=""),
-            work=self._text("work", _TARGET, default=""),
+            work=self._texts("work", _TARGET),
             jobs=self._each("jobs", _Reader._job, "id"),
             systems=self._each("systems", _Reader._system, "id"),
         )
@@ -240,11 +241,11 @@ class _Reader:
             raise self._bad(key, pattern.pattern)
         return value
 
-    def _texts(self, key: str) -> tuple[str, ...]:
+    def _texts(self, key: str, pattern: re.Pattern[str] = _ANY) -> tuple[str, ...]:
         value = self._table.get(key, [])
         texts = cast("list[object]", value) if isinstance(value, list) else [None]
-        if not all(isinstance(text, str) and text for text in texts):
-            raise self._bad(key, "[text, …]")
+        if not all(isinstance(text, str) and pattern.fullmatch(text) for text in texts):
+            raise self._bad(key, f"[{'text' if pattern is _ANY else pattern.pattern}, …]")
         return tuple(cast("list[str]", texts))
 
     def _only(self, *known: str) -> None:

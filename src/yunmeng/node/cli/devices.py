@@ -164,7 +164,7 @@ def command(node: Node, *, device: str, name: str, arguments: tuple[str, ...]) -
 @click.argument("words", nargs=-1, metavar="[DEVICE]... NAME=VALUE...", required=True)
 @click.option("--all", "all_", is_flag=True, help="Really every device in reach.")
 def configure(node: Node, conditions: dict[str, Any], *, words: tuple[str, ...], all_: bool) -> None:
-    """Says how devices should be configured; those that are online are asked for it at once.
+    """Says how devices should be configured; those that are online at once, others as they come.
 
     Example: yunmeng devices configure --tag bus heartbeat_s=60
     """

@@ -11,6 +11,7 @@ from yunmeng.kernel.sense.devices import Devices
 from yunmeng.kernel.sense.gateway import Listen, find_gateway, read_listen
 from yunmeng.kernel.sense.hub import Hub
 from yunmeng.kernel.sense.sink import Sink
+from yunmeng.kernel.sense.stranded import part_with_stranded
 from yunmeng.kernel.sense.transports import transport
 from yunmeng.kernel.store import Objects, StateReader
 
@@ -31,6 +32,8 @@ async def gateways_running(
     await devices.load(state)
     context = await ContextLibrary({}).resolve(types.context())
     listens = [read_listen(name, url) for name, url in settings.gateways.items()]
+    tenants = {"", *(listen.options.get("tenant", "") for listen in listens)}
+    await part_with_stranded(bus, state, context, tenants)
     hubs = [
         make_hub(
             listen,

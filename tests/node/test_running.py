@@ -3,6 +3,8 @@
 import re
 import shutil
 import uuid
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -239,3 +241,15 @@ def test_a_second_node_on_the_port_is_refused(province: Node, tmp_path) -> None:
     assert "node.port-busy" in other.stderr
     assert str(province.port) in other.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_a_full_quarantine_says_what_it_dropped(launch: Callable[..., Node], tmp_path: Path) -> None:
+    node = launch(tmp_path / "data", "--set", "keeper.max_quarantined=2")
+    client = node.administrator()
+    observe(node, *(b"\xc1 no batch %d" % number for number in range(5)))
+    until(lambda: client.get("/api/quarantine").json()["dropped"] == 3, "three to make room")
+    assert client.get("/api/quarantine").json()["count"] == 2
+    assert "yunmeng_quarantine_dropped_total 3" in client.get("/metrics").text
+    said = node.cli("quarantine", "list", "--json")
+    assert len(msgspec.json.decode(said.stdout)) == 2
+    assert "3 dropped" in said.stderr

@@ -16,7 +16,7 @@ from yunmeng.kernel.base import (
     instant_us,
     problem,
 )
-from yunmeng.kernel.keeper import QUARANTINE, Quarantined
+from yunmeng.kernel.keeper import QUARANTINE, Quarantined, quarantine_loss
 from yunmeng.kernel.sense import held_of, is_frame, send_again
 from yunmeng.kernel.serve import Call, as_array, as_object, json_reply, keep_records, read_json
 from yunmeng.kernel.store import Record
@@ -28,7 +28,10 @@ _MOST = 500
 
 
 async def quarantine(call: Call) -> Response:
-    """Answers with what was set aside, newest first, and how much by gateway (``gateway=``, ``limit=``)."""
+    """Answers with what was set aside, newest first, and how much by gateway (``gateway=``, ``limit=``).
+
+    ``dropped`` is how much had to make room, of the whole node and ever.
+    """
     records = await _records(call)
     held = sorted(((each, held_of(each)) for each in records), key=lambda pair: pair[1].at, reverse=True)
     wanted = call.request.query_params.get("gateway", "")
@@ -36,7 +39,8 @@ async def quarantine(call: Call) -> Response:
     limit, offset = asked_number(call, "limit", 20, _MOST), asked_number(call, "offset", 0, 10**6)
     rows = [_row(call, each.id, of) for each, of in chosen[offset : offset + limit]]
     by = _by_gateway([of for _, of in held])
-    return json_reply({"count": len(chosen), "gateways": by, "rows": rows})
+    dropped = (await quarantine_loss(call.services.state)).count
+    return json_reply({"count": len(chosen), "dropped": dropped, "gateways": by, "rows": rows})
 
 
 async def one(call: Call) -> Response:

@@ -61,10 +61,15 @@ async def history_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 
 @pytest.fixture
-async def house(tmp_path: Path, history_server: HistoryServer) -> AsyncIterator[House]:
+async def house(
+    tmp_path: Path, history_server: HistoryServer, request: pytest.FixtureRequest
+) -> AsyncIterator[House]:
+    """A house of its own; a test may give other settings of the keeper as the parameter."""
     settings = Settings()
     settings = replace(settings, node=replace(settings.node, data=tmp_path))
-    settings = replace(settings, keeper=replace(settings.keeper, linger_ms=20))
+    settings = replace(
+        settings, keeper=replace(settings.keeper, linger_ms=20, **getattr(request, "param", {}))
+    )
     bus = MemoryBus()
     state = await open_state_writer(settings)
     history = open_history(settings, history_server.url, history_server.password)

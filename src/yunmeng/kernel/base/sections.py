@@ -103,13 +103,15 @@ class KeeperSettings:
     """The single writer: it commits after ``linger_ms`` or ``batch`` rows.
 
     Observations further ahead of the clock than ``future_tolerance_s`` are refused. With ``forgo_lost`` it
-    starts although observations that the history still needed are lost with the bus.
+    starts although observations that the history still needed are lost with the bus. Of what cannot be taken
+    the newest ``max_quarantined`` are kept.
     """
 
     linger_ms: int = _within(250, 0, 60_000)
     batch: int = _within(10_000, 1, 1_000_000)
     future_tolerance_s: int = _within(300, 0)
     forgo_lost: bool = False
+    max_quarantined: int = _within(10_000, 1, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

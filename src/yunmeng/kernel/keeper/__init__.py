@@ -4,6 +4,7 @@ from yunmeng.kernel.keeper.emitter import RecordNote
 from yunmeng.kernel.keeper.intake import QUARANTINE, Quarantined, Reason
 from yunmeng.kernel.keeper.keeper import Keeper
 from yunmeng.kernel.keeper.prepared import Prepared, prepared
+from yunmeng.kernel.keeper.quarantine import QuarantineLoss, quarantine_loss
 from yunmeng.kernel.keeper.requests import (
     EVOLVE,
     FLUSH,
@@ -38,6 +39,7 @@ __all__ = [
     "Keeper",
     "Prepared",
     "PurgeHistoryRequest",
+    "QuarantineLoss",
     "Quarantined",
     "Reason",
     "RecordNote",
@@ -52,5 +54,6 @@ __all__ = [
     "encode_writes",
     "evolution_tenant",
     "prepared",
+    "quarantine_loss",
     "settle",
 ]

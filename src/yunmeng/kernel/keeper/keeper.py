@@ -19,6 +19,7 @@ from yunmeng.kernel.base import Settings, Unavailable, YunmengError, now_us
 from yunmeng.kernel.keeper.drain import Drain
 from yunmeng.kernel.keeper.emitter import KEEPER, Emitter
 from yunmeng.kernel.keeper.expiry import Expiries
+from yunmeng.kernel.keeper.quarantine import QuarantineLimit
 from yunmeng.kernel.keeper.recovery import recover, resume, store_id
 from yunmeng.kernel.keeper.requests import (
     EVOLVE,
@@ -72,7 +73,8 @@ class Keeper:
         self._wake = asyncio.Event()
         self._drain = Drain(settings.keeper, self._wake)
         self._expiries = Expiries()
-        self._filler = Filler(state, settings.node.division, settings.keeper.batch, self._expiries)
+        limit = QuarantineLimit(state, settings.keeper.max_quarantined)
+        self._filler = Filler(state, settings.node.division, settings.keeper.batch, self._expiries, limit)
         self._emitter = Emitter(bus, history, self._linger_s, settings.keeper.batch)
         self._waiting: deque[Waiting] = deque()
         self._block: Block | None = None

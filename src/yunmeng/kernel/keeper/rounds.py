@@ -21,6 +21,7 @@ from yunmeng.kernel.keeper.emitter import (
 )
 from yunmeng.kernel.keeper.expiry import Expiries
 from yunmeng.kernel.keeper.intake import KnownEntities, Taken, quarantine
+from yunmeng.kernel.keeper.quarantine import QuarantineLimit
 from yunmeng.kernel.keeper.requests import RecordsRequest, SentWrite, WritesReply, WritesRequest
 from yunmeng.kernel.keeper.writes import Writer, Written
 from yunmeng.kernel.link import Message
@@ -101,11 +102,19 @@ class Filler:
     ``block_rows`` are enough for a history block of their own.
     """
 
-    def __init__(self, state: StateWriter, home_division: str, block_rows: int, expiries: Expiries) -> None:
+    def __init__(
+        self,
+        state: StateWriter,
+        home_division: str,
+        block_rows: int,
+        expiries: Expiries,
+        quarantine_limit: QuarantineLimit,
+    ) -> None:
         self._writer = Writer(state, home_division)
         self._known = KnownEntities(state)
         self._block_rows = block_rows
         self._expiries = expiries
+        self._quarantine_limit = quarantine_limit
         self._last_us = 0
 
     async def fill(self, round_: Round, settled: int) -> None:
@@ -122,14 +131,16 @@ class Filler:
             self._note_known(round_.written)
         self._fill_records(round_, at)
         await self._fill_observations(round_, at)
+        round_.notes.extend(await self._quarantine_limit.hold(commit, at))
         if round_.block is not None:
             commit.records.append(Record(*ANNOUNCED, msgspec.json.encode(round_.block), at))
         commit.emitted = settled
         commit.outbox = self._outbox(round_)
 
     def forget(self) -> None:
-        """Asks the store again which entities exist, after a commit that failed."""
+        """Asks the store again what exists, after a commit that failed."""
         self._known.clear()
+        self._quarantine_limit.forget()
 
     def _note_known(self, written: Written) -> None:
         for (tenant, id), version in written.touched.items():

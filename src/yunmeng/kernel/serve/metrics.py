@@ -1,7 +1,7 @@
 """What the node did, counted for Prometheus (text exposition format 0.0.4)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic
 
 import msgspec
@@ -68,9 +68,11 @@ class Metrics:
         """Tells a sibling the counts of this process."""
         return msgspec.msgpack.encode(self._counts())
 
-    def text(self, others: Sequence[bytes] = ()) -> str:
-        """Writes it, and with it what the siblings told, in the exposition format."""
+    def text(self, others: Sequence[bytes] = (), events: Mapping[str, int] | None = None) -> str:
+        """Writes it in the exposition format, with what the siblings told and events counted elsewhere."""
         whole = Metrics()
+        for name, count in (events or {}).items():
+            whole.event(name, count)
         for counts in (self._counts(), *map(_decode, others)):
             whole._add(counts)
         return "\n".join(whole._lines()) + "\n"

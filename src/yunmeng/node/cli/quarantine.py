@@ -1,12 +1,13 @@
 """``yunmeng quarantine``: what could not be taken, and why."""
 
 from base64 import b64decode
+from collections.abc import Sequence
 
 import click
 from rich_click import RichGroup
 
 from yunmeng.kernel.base import NotFound
-from yunmeng.kernel.keeper import QUARANTINE
+from yunmeng.kernel.keeper import QUARANTINE, QuarantineLoss, quarantine_loss
 from yunmeng.kernel.sense import held_of, send_again
 from yunmeng.kernel.store import Record
 from yunmeng.node.cli.data import with_node
@@ -25,7 +26,7 @@ def quarantine() -> None:
 @as_json
 def list_quarantine(options: NodeOptions, *, json_: bool) -> None:
     """Lists what was set aside and why."""
-    records = with_node(options, lambda parts: parts.state.records(QUARANTINE))
+    records, loss = with_node(options, _held)
     columns = (
         ("id", "Id"),
         ("at", "At 时间"),
@@ -34,6 +35,12 @@ def list_quarantine(options: NodeOptions, *, json_: bool) -> None:
         ("reason", "Reason 原因"),
     )
     show([_row(each) for each in records], columns, json_=json_, styles={"id": "cyan", "reason": "yellow"})
+    if loss.count:
+        err.print(f"[yellow]+ {loss.count} dropped for want of room 因已满丢弃 … {loss.last}")
+
+
+async def _held(parts: Parts) -> tuple[Sequence[Record], QuarantineLoss]:
+    return await parts.state.records(QUARANTINE), await quarantine_loss(parts.state)
 
 
 def _row(record: Record) -> dict[str, object]:

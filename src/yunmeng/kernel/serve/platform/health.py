@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from starlette.responses import Response
 
 from yunmeng.kernel.base import YunmengError, sentence
+from yunmeng.kernel.keeper import quarantine_loss
 from yunmeng.kernel.serve.desk import desk
 from yunmeng.kernel.serve.metrics import TEXT
 from yunmeng.kernel.serve.replies import Reply, json_reply
@@ -50,6 +51,16 @@ async def _check(check: Awaitable[object], language: Language) -> str:
 
 
 async def metrics(call: Call) -> Response:
-    """Shows the counts of all api processes for Prometheus."""
+    """Shows the counts of all api processes, and of the keeper's quarantine, for Prometheus."""
     here = desk(call)
-    return Reply(here.metrics.text(await here.siblings.ask("metrics")).encode(), 200, TEXT)
+    told = await here.siblings.ask("metrics")
+    return Reply(here.metrics.text(told, await _kept(call)).encode(), 200, TEXT)
+
+
+async def _kept(call: Call) -> dict[str, int]:
+    try:
+        loss = await quarantine_loss(call.services.state)
+    except YunmengError:
+        # whoever watches has to see the other counts just when a store is away
+        return {}
+    return {"quarantine_dropped": loss.count}

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64decode
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -83,17 +84,18 @@ async def test_what_somebody_drops_makes_room_without_a_loss(house: House) -> No
 
 
 @of_three
-async def test_a_keeper_that_starts_again_goes_on_counting(house: House) -> None:
+async def test_a_keeper_with_less_room_goes_on_counting(house: House) -> None:
     await send(house, 1, 2, 3, 4)
     await house.keeper.stop()
-    again = Keeper(house.bus, house.state, house.history, house.settings)
+    less = replace(house.settings, keeper=replace(house.settings.keeper, max_quarantined=2))
+    again = Keeper(house.bus, house.state, house.history, less)
     await again.start()
     try:
         await house.bus.publish("obs._.broken", b"no batch 5", OPERATOR)
         async with asyncio.timeout(10):
             while 5 not in await held(house):
                 await asyncio.sleep(0.01)
-        assert await held(house) == [3, 4, 5]
-        assert (await quarantine_loss(house.state)).count == 2
+        assert await held(house) == [4, 5]
+        assert (await quarantine_loss(house.state)).count == 3
     finally:
         await again.stop()

@@ -1,15 +1,18 @@
 """The limit of the quarantine: when it is full, the oldest makes room, and is counted."""
 
 import logging
+from itertools import islice
 
 import msgspec
 
 from yunmeng.kernel.base import format_us
 from yunmeng.kernel.keeper.emitter import RecordNote
 from yunmeng.kernel.keeper.intake import QUARANTINE
-from yunmeng.kernel.store import Commit, Record, StateReader
+from yunmeng.kernel.store import Commit, Record, StateReader, StateWriter
 
 _LOSS = ("keeper", "", "quarantine-loss")
+# a limit that was lowered far is reached by and by
+_AT_ONCE = 10_000
 _log = logging.getLogger("yunmeng.keeper")
 
 
@@ -29,7 +32,7 @@ async def quarantine_loss(state: StateReader) -> QuarantineLoss:
 class QuarantineLimit:
     """Keeps at most ``most`` records in quarantine, of all tenants together."""
 
-    def __init__(self, state: StateReader, most: int) -> None:
+    def __init__(self, state: StateWriter, most: int) -> None:
         self._state = state
         self._most = most
         self._held: dict[tuple[str, str], None] | None = None
@@ -55,15 +58,12 @@ class QuarantineLimit:
     async def _known(self) -> dict[tuple[str, str], None]:
         """Returns what lies there, oldest first; on a node without trouble nothing is ever read."""
         if self._held is None:
-            records = sorted(
-                await self._state.records(QUARANTINE), key=lambda each: (each.modified_at, each.id)
-            )
-            self._held = {(each.tenant, each.id): None for each in records}
+            self._held = dict.fromkeys(await self._state.record_keys(QUARANTINE))
             self._loss = await quarantine_loss(self._state)
         return self._held
 
     def _make_room(self, held: dict[tuple[str, str], None], commit: Commit, at: int) -> list[RecordNote]:
-        oldest = list(held)[: len(held) - self._most] if len(held) > self._most else []
+        oldest = list(islice(held, min(max(len(held) - self._most, 0), _AT_ONCE)))
         for key in oldest:
             del held[key]
             commit.drop_records.append((QUARANTINE, *key))

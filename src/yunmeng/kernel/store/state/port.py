@@ -181,6 +181,10 @@ class StateWriter(StateReader, Protocol):
         """Returns which of the ids exist."""
         ...
 
+    async def record_keys(self, kind: str) -> Sequence[tuple[str, str]]:
+        """Returns tenant and id of the records of a kind, oldest first; their bodies are not read."""
+        ...
+
     async def commit(self, commit: Commit) -> int:
         """Stores all of it durably in one transaction and returns the highest outbox number.
 

@@ -10,6 +10,7 @@ extra = "water"
 types = ["Reservoir"]
 routes = "yunmeng.converged.water.api:ROUTES"
 demo = "yunmeng.converged.water.demo:generate"
+work = ["yunmeng.converged.water.seasons:work", "yunmeng.converged.water.clocks:work"]
 
 [name]
 zh = "水利"
@@ -56,6 +57,7 @@ def test_every_key_is_read(tmp_path):
     assert (found.sections, found.types, found.extra) == (("4.5",), ("Reservoir",), "water")
     assert found.routes == "yunmeng.converged.water.api:ROUTES"
     assert found.demo == "yunmeng.converged.water.demo:generate"
+    assert found.work == ("yunmeng.converged.water.seasons:work", "yunmeng.converged.water.clocks:work")
     run = "yunmeng.converged.water.flood:forecast"
     form = (
         JobInput("until", Name("截止时间", "Until"), "instant", required=True),
@@ -77,6 +79,7 @@ def test_every_key_is_read(tmp_path):
         ('zh = "水利"', 'zh = "水利"\nfr = "Eau"', "name.fr"),
         ('sections = ["4.5"]', 'sections = "4.5"', "sections"),
         ('sections = ["4.5"]', "sections = [4.5]", "sections"),
+        ("seasons:work", "seasons", "work"),
         ('"county", "province"', '"village"', "tiers"),
         ('"county", "province"', "", "tiers"),
         ('extra = "water"', 'exrta = "water"', "exrta"),

@@ -11,7 +11,7 @@ A folder holds::
     demo = "yunmeng.converged.water.demo:generate"
     gateway = "yunmeng.gateways.jt808:GATEWAY"      # of a package that speaks a field protocol
     devices = "yunmeng.information.iot.demo:DEMO_DEVICES"   # devices that the demo plays over real sockets
-    work = ["yunmeng.information.iot.campaigning:work"]   # awaited by the worker process until the node stops
+    work = ["yunmeng.information.iot.campaigning:work"]   # run in the worker process until it stops
 
     [name]
     zh = "水利"
@@ -57,7 +57,6 @@ InputKind = Literal["text", "number", "division", "instant"]
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _SYSTEM = re.compile(r"S\d{3}")
-_ANY = re.compile(r"(?s).+")
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _PROOF = re.compile(r"tests/[\w./-]+\.py::\w+(::\w+)?(\[.+\])?")
 
@@ -241,12 +240,15 @@ class _Reader:
             raise self._bad(key, pattern.pattern)
         return value
 
-    def _texts(self, key: str, pattern: re.Pattern[str] = _ANY) -> tuple[str, ...]:
+    def _texts(self, key: str, pattern: re.Pattern[str] | None = None) -> tuple[str, ...]:
         value = self._table.get(key, [])
         texts = cast("list[object]", value) if isinstance(value, list) else [None]
-        if not all(isinstance(text, str) and pattern.fullmatch(text) for text in texts):
-            raise self._bad(key, f"[{'text' if pattern is _ANY else pattern.pattern}, …]")
-        return tuple(cast("list[str]", texts))
+        if not all(isinstance(text, str) and text for text in texts):
+            raise self._bad(key, "[text, …]")
+        found = tuple(cast("list[str]", texts))
+        if pattern and not all(map(pattern.fullmatch, found)):
+            raise self._bad(key, pattern.pattern)
+        return found
 
     def _only(self, *known: str) -> None:
         for key in self._table:

@@ -137,6 +137,9 @@ def test_the_network_is_checked_and_what_is_doubted_is_listed(administrator: htt
         return b"OM_Observation" in data and len(read_waterml(data)[0].times) == 10
 
     until(there, "the rain")
+    clock = {"clockState": "shifted", "clockShift": {"value": 8, "unitCode": "HUR"}}
+    said = administrator.patch(f"/ngsi-ld/v1/entities/{id}", json=clock, headers={"Link": CONTEXT})
+    assert said.status_code == 204, said.text
     done = run(administrator, "water.check", hours="24", division="420106")
     assert done["state"] == "done", str(done)[-600:]
     (listed,) = [each for each in done["files"] if each["name"] == "doubted.csv"]
@@ -144,6 +147,10 @@ def test_the_network_is_checked_and_what_is_doubted_is_listed(administrator: htt
     (row,) = [line.split(",") for line in lines if "SUPR" in line]
     assert row[4:8] == ["10", "1", "2", "RANGE"]
     assert done["result"]["ahead"] == 0
+    (listed,) = [each for each in done["files"] if each["name"] == "clocks.csv"]
+    lines = administrator.get(listed["href"]).content.decode("utf-8-sig").splitlines()
+    assert lines[1:] == [f"{id},疑问雨量站,420106,shifted,8"]
+    assert done["result"]["clocks"] == 1
 
 
 def test_a_ship_that_digs_where_nobody_may_is_reported(administrator: httpx.Client) -> None:

@@ -8,20 +8,15 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from yunmeng.converged.water.entities import limit_of
 from yunmeng.converged.water.reading import Reader
+from yunmeng.converged.water.writing import merge
 from yunmeng.kernel.base import YunmengError, now_us
-from yunmeng.kernel.keeper import WRITE, WriteRequest
-from yunmeng.kernel.model import VOCABULARY_CONTEXT, Context, Merge, expand_fragment
 from yunmeng.kernel.serve import Services
-from yunmeng.kernel.trust import Principal, Reach
+from yunmeng.kernel.trust import Reach
 
 _PACE_S = 60.0
-_PACK = 500
 _NEAR_M = 0.005
-_SERVICE = Principal("urn:yunmeng:service:water", kind="service", roles=("service",))
 
 _log = logging.getLogger("yunmeng.water")
 
@@ -50,10 +45,10 @@ async def follow_calendars(services: Services, at: int) -> Sequence[str]:
         held = reservoir.get("floodLimitLevel")
         if limit is not None and (not isinstance(held, int | float) or abs(held - limit) > _NEAR_M):
             due[reservoir["id"]] = limit
-    ids = tuple(due)
-    for start in range(0, len(ids), _PACK):
-        await _set(services, {id: due[id] for id in ids[start : start + _PACK]})
-    return ids
+    levels = {
+        id: {"floodLimitLevel": {"value": round(level, 2), "unitCode": "MTR"}} for id, level in due.items()
+    }
+    return await merge(services, levels)
 
 
 def _limit(reservoir: dict[str, Any], at: int) -> float | None:
@@ -62,14 +57,3 @@ def _limit(reservoir: dict[str, Any], at: int) -> float | None:
     except YunmengError as error:
         _log.warning("the flood limits of %s: %s", reservoir["id"], error)
         return None
-
-
-async def _set(services: Services, levels: dict[str, float]) -> None:
-    context = Context((services.types.context()["@context"],), (VOCABULARY_CONTEXT,))
-
-    def merge(id: str, level: float) -> Merge:
-        value = {"value": round(level, 2), "unitCode": "MTR"}
-        return Merge(id, expand_fragment({"floodLimitLevel": value}, context))
-
-    request = WriteRequest(Reach(), tuple(merge(*each) for each in levels.items()))
-    await services.bus.request(WRITE, msgspec.msgpack.encode(request), _SERVICE, timeout_s=30.0)

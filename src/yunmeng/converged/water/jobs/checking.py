@@ -1,12 +1,12 @@
-"""Quality control of the whole network: what stations said lately, what of it is doubted, who is silent."""
+"""Quality control of the whole network: what is doubted, who is silent, whose clock 时钟 is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from yunmeng.converged.water.exchange import write_csv
-from yunmeng.converged.water.measuring import Flag, Limits, check_series, check_spatial
+from yunmeng.converged.water.measuring import WRONG, Flag, Limits, check_series, check_spatial
 from yunmeng.converged.water.measuring.control import RAIN
 from yunmeng.converged.water.reading import Reader, Series
 from yunmeng.kernel.base import format_us, now_us
@@ -38,10 +38,11 @@ _COLUMNS = (
     "ahead",
     "conflicts",
 )
+_CLOCK_COLUMNS = ("id", "name", "division", "clockState", "clockShift")
 
 
 async def check_network(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """The job: checks the last hours of every station and reservoir and writes what is doubted as CSV."""
+    """The job: checks the last hours of every station and reservoir and writes what it finds as CSV."""
     hours = float(inputs.get("hours") or 24)
     now = now_us()
     reader = Reader(context.state, context.history, context.reach, context.types)
@@ -64,17 +65,25 @@ async def check_network(context: JobContext, inputs: Mapping[str, str]) -> dict[
     doubted = [row for row in rows if row["doubted"] or row["missing"] or row["ahead"] or row["conflicts"]]
     late = [row for row in rows if row["late"]]
     silent = sorted(set(known) - {row["id"] for row in rows})
-    await context.file("doubted.csv", write_csv(doubted, _COLUMNS).encode(), "text/csv; charset=utf-8")
-    await context.file(
-        "silent.csv", write_csv([{"id": id} for id in silent], ("id",)).encode(), "text/csv; charset=utf-8"
-    )
+    clocks = [each for each in known.values() if each.get("clockState") in WRONG]
+    await _file(context, "doubted.csv", doubted, _COLUMNS)
+    await _file(context, "silent.csv", [{"id": id} for id in silent], ("id",))
+    await _file(context, "clocks.csv", clocks, _CLOCK_COLUMNS)
     return {
         "series": len(rows),
         "doubted": len(doubted),
         "late": len(late),
         "ahead": sum(row["ahead"] for row in rows),
         "silent": len(silent),
+        "clocks": len(clocks),
     }
+
+
+async def _file(
+    context: JobContext, name: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
+) -> None:
+    shown = [{column: row.get(column, "") for column in columns} for row in rows]
+    await context.file(name, write_csv(shown, columns).encode(), "text/csv; charset=utf-8")
 
 
 def _alone(known: Mapping[str, Mapping[str, Any]], found: Mapping[str, Series]) -> set[str]:

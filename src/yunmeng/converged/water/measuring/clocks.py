@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from yunmeng.converged.water.measuring.control import Times
+from yunmeng.converged.water.measuring.control import Floats, Times
 from yunmeng.kernel.base import BadInput
 
 _SECOND_US = 1_000_000
@@ -15,6 +15,8 @@ _NEAR_HOUR_S = 420.0
 _FEWEST = 5
 
 State = Literal["right", "late", "ahead", "shifted", "unknown"]
+WRONG: tuple[State, ...] = ("ahead", "shifted")
+"""The states of a clock whose times cannot be taken as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,18 @@ def judge_clock(observed: Times, received: Times, *, usual_s: float = 600.0) -> 
     if observed.shape != received.shape or observed.ndim != 1:
         shape = f"{observed.shape}, {received.shape}"
         raise BadInput("water.shape", name="observed, received", shape=shape, wanted="(n,)")
-    if len(observed) < _FEWEST:
-        return Clock("unknown", float("nan"))
     lags = (received - observed) / _SECOND_US
-    lag = float(np.median(lags))
-    if -_AHEAD_S <= lag <= usual_s:
-        return Clock("right", lag)
-    hours = round(lag / _HOUR_S)
-    spread = float(np.percentile(lags, 75) - np.percentile(lags, 25))
-    if hours and abs(lag - hours * _HOUR_S) <= _NEAR_HOUR_S and spread <= usual_s:
-        return Clock("shifted", lag, hours)
-    return Clock("ahead" if lag < 0 else "late", lag)
+    return judge_clocks(lags[None], usual_s=usual_s)[0]
+
+
+def judge_clocks(lags: Floats, *, usual_s: float = 600.0) -> list[Clock]:
+    """Judges many clocks by how long their readings travelled, s, shape (clocks, readings)."""
+    if lags.shape[1] < _FEWEST:
+        return [Clock("unknown", float("nan"))] * len(lags)
+    low, middle, high = np.percentile(lags, (25, 50, 75), axis=1)
+    hours = np.rint(middle / _HOUR_S)
+    whole = (hours != 0) & (np.abs(middle - hours * _HOUR_S) <= _NEAR_HOUR_S) & (high - low <= usual_s)
+    right = (middle >= -_AHEAD_S) & (middle <= usual_s)
+    states = np.select([right, whole, middle < 0], ["right", "shifted", "ahead"], "late")
+    shifts = np.where(states == "shifted", hours, 0).astype(int)
+    return [Clock(*each) for each in zip(states.tolist(), middle.tolist(), shifts.tolist(), strict=True)]

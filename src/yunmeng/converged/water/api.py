@@ -26,9 +26,18 @@ from yunmeng.converged.water.exchange import (
     write_waterml,
 )
 from yunmeng.converged.water.reading import Reader
-from yunmeng.converged.water.register import Reach, RiverGraph, river_graph
+from yunmeng.converged.water.rivers import read_course
 from yunmeng.converged.water.warning import read_table, response, situation
-from yunmeng.kernel.base import BadInput, Conflict, Forbidden, conversion, instant_us, make_urn, now_us
+from yunmeng.kernel.base import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    conversion,
+    instant_us,
+    make_urn,
+    now_us,
+    problem,
+)
 from yunmeng.kernel.base import division as find_division
 from yunmeng.kernel.compute import Event, Grade, check_grade, event_entity, graver
 from yunmeng.kernel.keeper import settle
@@ -122,12 +131,17 @@ async def export_register(call: Call) -> Response:
 
 
 async def neighbours(call: Call) -> Response:
-    """Says who is upstream and downstream of a node of the rivers, with the travel time in hours."""
-    graph = await _graph(call)
+    """Says who is upstream and downstream of a node of the rivers, with the travel time in hours.
+
+    Where its water runs in a circle, ``fault`` names who is on it.
+    """
     id = call.request.path_params["id"]
+    course = await read_course(_reader(call), id)
+    graph = course.graph
     below = [{"id": each, "hours": graph.way(id, each)[1]} for each in graph.downstream(id)]
     above = [{"id": each, "hours": graph.way(each, id)[1]} for each in graph.upstream(id)]
-    return json_reply({"id": id, "upstream": above, "downstream": below})
+    fault = {"fault": problem(course.fault, call.language)} if course.fault else {}
+    return json_reply({"id": id, "upstream": above, "downstream": below, **fault})
 
 
 async def import_series(call: Call) -> Response:
@@ -281,17 +295,6 @@ async def _due(call: Call, division: str) -> dict[str, Any]:
         "judged": state.judged,
         "unknown": state.unknown,
     }
-
-
-async def _graph(call: Call) -> RiverGraph:
-    entities = await _reader(call).entities(_REGISTER)
-    ids = {str(each["id"]) for each in entities}
-    reaches = [
-        Reach(str(each["id"]), str(each["flowsInto"]), hours=float(each.get("travelTime", 0.0)))
-        for each in entities
-        if each.get("flowsInto") in ids
-    ]
-    return river_graph(sorted(ids), reaches)
 
 
 def _reader(call: Call) -> Reader:

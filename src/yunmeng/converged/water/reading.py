@@ -1,7 +1,7 @@
 """What the water package reads of a node, within a reach: entities in simple form, series as arrays."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -12,8 +12,11 @@ from yunmeng.converged.water.measuring.control import Floats, Times
 from yunmeng.kernel.base import BadInput, NotFound
 from yunmeng.kernel.model import (
     VOCABULARY_CONTEXT,
+    Compare,
     Context,
     Document,
+    Operand,
+    Path,
     Quality,
     TypeLibrary,
     compact_entity,
@@ -64,22 +67,23 @@ class Reader:
 
     async def entities(self, types: str, q: str = "", divisions: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Returns every entity of a type selection (``Reservoir,River``) that fulfils ``q``, by id."""
+        query = EntityQuery(
+            self._reach,
+            types=parse_types(types, self._context),
+            conditions=parse_q(q, self._context) if q else None,
+            divisions=tuple(divisions),
+        )
+        return await self._every(query)
+
+    async def pointing(self, types: str, relationship: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Returns every entity of a type selection whose relationship names one of the ids."""
         found: list[dict[str, Any]] = []
-        after = ""
-        while True:
-            query = EntityQuery(
-                self._reach,
-                types=parse_types(types, self._context),
-                conditions=parse_q(q, self._context) if q else None,
-                divisions=tuple(divisions),
-                limit=_PAGE,
-                after=after,
-            )
-            page = [self._plain(body) for body in (await self._state.query(query)).documents]
-            found += page
-            if len(page) < _PAGE:
-                return found
-            after = page[-1]["id"]
+        for start in range(0, len(ids), _TOGETHER):
+            operands = tuple(Operand("string", id) for id in ids[start : start + _TOGETHER])
+            condition = Compare(Path(self._context.expand(relationship)), "==", operands)
+            query = EntityQuery(self._reach, types=parse_types(types, self._context), conditions=condition)
+            found += await self._every(query)
+        return found
 
     async def present(self, ids: Sequence[str]) -> list[str]:
         """Returns which of the ids there are."""
@@ -108,6 +112,17 @@ class Reader:
             )
             found |= _series(await self._history.points(query), attribute)
         return found
+
+    async def _every(self, query: EntityQuery) -> list[dict[str, Any]]:
+        """Returns all that a query finds, page by page."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            page = await self._state.query(replace(query, limit=_PAGE, after=after))
+            found += [self._plain(body) for body in page.documents]
+            if len(page.documents) < _PAGE:
+                return found
+            after = found[-1]["id"]
 
     def _plain(self, body: bytes) -> dict[str, Any]:
         return compact_entity(msgspec.json.decode(body, type=Document), self._context, "simplified")

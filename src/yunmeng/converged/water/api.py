@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 import numpy as np
 from starlette.responses import Response
 
-from yunmeng.converged.water import plans
+from yunmeng.converged.water import plans, responses
 from yunmeng.converged.water.exchange import (
     TimeSeries,
     changed,
@@ -34,17 +33,16 @@ from yunmeng.kernel.base import (
     Forbidden,
     conversion,
     instant_us,
-    make_urn,
     now_us,
     problem,
 )
 from yunmeng.kernel.base import division as find_division
-from yunmeng.kernel.compute import Event, Grade, check_grade, event_entity, graver
 from yunmeng.kernel.keeper import settle
 from yunmeng.kernel.link import obs_subject
 from yunmeng.kernel.model import (
     VOCABULARY_CONTEXT,
     Context,
+    Create,
     Outcome,
     Reading,
     Series,
@@ -200,33 +198,18 @@ async def show_response(call: Call) -> Response:
 async def begin_response(call: Call) -> Response:
     """Begins the response that is due in a ``division``: an event with its level and reasons.
 
-    Raises the level of one that is open there.
+    Raises the level of one that is open there. Of two who begin it at the same moment one opens it.
     """
     division = _division(call)
     due = await _due(call, division)
     if due["level"] is None:
         return json_reply(due)
-    rule = "water.response"
-    wanted = f'rule=="{rule}";division=="{division}";stage=="received","assigned","handled"'
-    open_ = await _reader(call).entities("Event", wanted)
-    grade = _raised(due["level"], open_)
-    event = Event(
-        id=str(open_[0]["id"]) if open_ else make_urn("Event", rule, uuid4().hex),
-        headline={
-            "zh-CN": f"防汛{grade}级应急响应",
-            "en": f"Flood-control emergency response {grade}",
-        },
-        grade=grade,
-        division=division,
-        opened_at=now_us(),
-        rule=rule,
-        place=division,
-    )
-    body = {**event_entity(event), "reasons": {"json": due["reasons"]}}
-    if open_:
-        body = {name: body[name] for name in ("id", "type", "headline", "responseLevel", "reasons")}
-    await write_one(call, Upsert(expand_entity(body, _context(call)), "update"))
-    return json_reply({**due, "event": event.id}, 201)
+    try:
+        id = await _begin(call, division, due)
+    except Conflict:
+        # somebody was quicker: now there is one to raise, or one that has risen
+        id = await _begin(call, division, due)
+    return json_reply({**due, "event": id}, 201)
 
 
 async def step_plan(call: Call) -> Response:
@@ -271,11 +254,6 @@ def _refuse(outcomes: Sequence[Outcome]) -> None:
         raise Conflict("water.refused", count=len(refused), whole=len(outcomes), faults=faults)
 
 
-def _raised(level: Grade, open_: Sequence[Mapping[str, Any]]) -> Grade:
-    """Returns the level of a response that is due while one may be open: people lower it, not the table."""
-    return graver(level, check_grade(open_[0]["responseLevel"])) if open_ else level
-
-
 def _division(call: Call) -> str:
     """Returns the division that is asked for: by itself the node's, or whose the caller is."""
     prefixes = call.reach.prefixes
@@ -283,10 +261,26 @@ def _division(call: Call) -> str:
     return find_division(call.request.query_params.get("division", own)).code
 
 
+async def _begin(call: Call, division: str, due: Mapping[str, Any]) -> str:
+    """Opens the response that is due, or raises the one that is open; returns its id."""
+    reader = _reader(call)
+    begun = await reader.entities("Event", f'rule=="{responses.RULE}";division=="{division}"')
+    open_ = responses.open_one(begun)
+    if open_ is None:
+        body = responses.opened(division, due, now_us(), begun)
+        await write_one(call, Create(expand_entity(body, _context(call))))
+        return str(body["id"])
+    plain, read = await reader.read(str(open_["id"]))
+    change = responses.raised(plain, due)
+    await write_one(call, Upsert(expand_entity(change, _context(call)), "update"), unchanged=read)
+    return str(open_["id"])
+
+
 async def _due(call: Call, division: str) -> dict[str, Any]:
     own = call.services.settings.node.data / "response.toml"
     table = read_table(own) if own.exists() else read_table()
-    state = situation(await _reader(call).entities("Reservoir,HydrologicalStation", divisions=(division,)))
+    works = await _reader(call).entities("Reservoir,HydrologicalStation", divisions=(division,))
+    state = situation(works)
     found = response(state, table)
     return {
         "division": division,
@@ -294,6 +288,7 @@ async def _due(call: Call, division: str) -> dict[str, Any]:
         "reasons": found.reasons(call.language),
         "judged": state.judged,
         "unknown": state.unknown,
+        "synthetic": all(each.get("synthetic") for each in works),
     }
 
 

@@ -16,7 +16,16 @@ from yunmeng.kernel.compute.response.alert import from_entity as read_alert
 from yunmeng.kernel.compute.response.alert import to_entity as alert_entity
 from yunmeng.kernel.compute.response.cap import MEDIA_TYPE as CAP
 from yunmeng.kernel.compute.response.cap import from_cap, to_cap
-from yunmeng.kernel.compute.response.event import Event, Stage, Step, Task, advance, event_id, task_entity
+from yunmeng.kernel.compute.response.event import (
+    OPEN_STAGES,
+    Event,
+    Stage,
+    Step,
+    Task,
+    advance,
+    event_id,
+    task_entity,
+)
 from yunmeng.kernel.compute.response.event import from_entity as read_event
 from yunmeng.kernel.compute.response.event import to_entity as event_entity
 from yunmeng.kernel.compute.rules.rule import Rule, load_rules, read_rules
@@ -37,6 +46,7 @@ from yunmeng.kernel.compute.schedule import Scheduler, appointments
 __all__ = [
     "CAP",
     "GRADES",
+    "OPEN_STAGES",
     "RUN_KIND",
     "SEVERITY",
     "Alert",

@@ -112,8 +112,10 @@ def _orders(basin: Basin, plan: Plan) -> "list[dict[str, Any]]":
         if entity is None or entity.get("gated") is False:
             continue
         step = 0
-        for value, stretch in groupby(_rounded(plan.release[node]).tolist()):
+        released = _rounded(plan.release[node], float(basin.system.release_min[node]))
+        for value, stretch in groupby(released.tolist()):
             length = len(list(stretch))
+            reason = why.of(node, step)
             begins = format_us(datetime_us(times[step]))
             orders.append(
                 {
@@ -121,9 +123,10 @@ def _orders(basin: Basin, plan: Plan) -> "list[dict[str, Any]]":
                     "from": begins,
                     "to": format_us(datetime_us(times[step + length])),
                     "release": value,
-                    "reason": why.of(node, step).words("zh-CN"),
-                    "reasonEn": why.of(node, step).words("en"),
-                    "text": f"{basin.system.names[node]}自 {_clock(times[step])} 起下泄 {value:g} m³/s",
+                    "reason": reason.words("zh-CN"),
+                    "reasonEn": reason.words("en"),
+                    "text": f"{basin.system.names[node]}自 {_clock(times[step])} 起下泄 {value:g} m³/s："
+                    f"{reason.words('zh-CN')}",
                     "manager": entity.get("manager"),
                     "division": entity.get("division"),
                 }
@@ -138,10 +141,14 @@ def _clock(at: datetime) -> str:
     return f"{here.month}月{here.day}日{here:%H:%M}"
 
 
-def _rounded(release: Floats) -> Floats:
-    """Rounds releases to what gates can be set to: two per cent of the largest, at least 0.1 m³/s."""
+def _rounded(release: Floats, least: float) -> Floats:
+    """Rounds releases to what gates can be set to: two per cent of the largest, at least 0.1 m³/s.
+
+    What has to flow on 生态流量 (``least`` m³/s) is not rounded away.
+    """
     grain = max(_SAME * float(release.max(initial=0.0)), 0.1)
-    return np.round(np.round(release / grain) * grain, 2)
+    rounded: Floats = np.maximum(np.round(release / grain) * grain, np.minimum(release, least))
+    return np.round(rounded, 2)
 
 
 def _body(
@@ -153,15 +160,15 @@ def _body(
     peak_cut: float,
     run_id: str,
 ) -> dict[str, Any]:
-    start = format_us(datetime_us(basin.horizon.start))
+    start = basin.horizon.start.astimezone(SHANGHAI)
     broken = {
         name: round(float(values.sum()), 3) for name, values in plan.broken.items() if values.sum() > 1e-6
     }
     return {
         "id": id,
         "type": "DispatchPlan",
-        "name": f"联合调度方案 {start}",
-        "nameEn": f"Joint dispatch plan {start}",
+        "name": f"联合调度方案 {start.year}年{_clock(start)}",
+        "nameEn": f"Joint dispatch plan {start:%Y-%m-%d %H:%M}",
         "division": inputs.get("division") or "420000",
         "planState": "draft",
         "scenario": inputs.get("scenario") or "median",

@@ -7,7 +7,7 @@ from yunmeng.console.documents import Entity
 from yunmeng.console.figures import is_stale, level_of
 from yunmeng.console.terms import Terms
 from yunmeng.console.views import Detail, Neighbours, Orders, Outlook
-from yunmeng.kernel.base import YunmengError, instant_us
+from yunmeng.kernel.base import YunmengError, instant_us, now_us
 from yunmeng.kernel.model import Compare, Operand, Path, TypeAny
 from yunmeng.kernel.serve import Call
 from yunmeng.kernel.store import EntityQuery
@@ -115,7 +115,7 @@ async def _upstream(call: Call, terms: Terms, wanted: Neighbours, one: Entity) -
 
 
 async def order(call: Call, terms: Terms, wanted: Orders, id: str) -> dict[str, Any] | None:
-    """Returns the newest order that names an entity, None when there is none."""
+    """Returns the order that holds for an entity now, before the first the one to come; None without any."""
     query = EntityQuery(call.reach, types=terms.type_is(wanted.type), limit=_NEWEST_OF)
     page = await call.services.state.query(query)
     found: list[dict[str, Any]] = []
@@ -134,8 +134,14 @@ async def order(call: Call, terms: Terms, wanted: Orders, id: str) -> dict[str, 
     if not found:
         return None
     english = terms.language == "en"
-    newest = max(found, key=lambda row: row["start"])
-    return {"title": wanted.title.en if english else wanted.title.zh, **newest}
+    now = now_us() // 1000
+    begun = [row for row in found if row["start"] <= now]
+    holding = max(begun, key=_start) if begun else min(found, key=_start)
+    return {"title": wanted.title.en if english else wanted.title.zh, **holding}
+
+
+def _start(row: Mapping[str, Any]) -> int:
+    return int(row["start"])
 
 
 async def _pointing(

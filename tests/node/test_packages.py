@@ -29,6 +29,9 @@ def test_what_a_package_declares_is_there(package: Package) -> None:
         assert {name for name in package.types if name in library.types} == set(package.types)
     for job in package.jobs:
         assert callable(named(job.run))
+    if package.story:
+        assert callable(named(package.story))
+    assert all(callable(named(each)) for each in package.work)
     if package.routes:
         assert named(package.routes)
         assert {route.path for route in named(package.routes)} <= {route.path for route in all_routes()}
@@ -67,7 +70,7 @@ def test_views_name_types_and_attributes_that_exist(package: Package) -> None:
     views = tomllib.loads((package.folder / "views.toml").read_text(encoding="utf-8"))
     assert {"layers", "tiles", "charts", "tables"} <= views.keys()
     ids = {kind: {one["id"] for one in views.get(kind, ())} for kind in views}
-    known = {"name", "division", "location"}
+    known = {"name", "location", *type_library().terms}
     for kind in ("layers", "tiles", "charts", "tables"):
         for one in views[kind]:
             rows = {row.name for row in type_library().type(one["type"]).attributes} | known

@@ -20,7 +20,7 @@ from yunmeng.node.seed import upsert, upserts
 
 FEED = Principal("urn:yunmeng:service:demo", kind="service", roles=("service",))
 _HOUR_US = 3_600_000_000
-_PAST_H, _STEP_US = 24, 15 * 60_000_000
+_DAY_H, _STEP_US = 24, 15 * 60_000_000
 _PACK = 500
 
 Terms = dict[str, tuple[str, str, str]]
@@ -51,19 +51,22 @@ class Feed:
             await devices.register(self._bus, context, self._settings, FEED)
 
     async def run(self) -> None:
-        """Publishes for ever; on a first start the last day is filled in beside."""
+        """Publishes for ever; on a first start what the facilities observed before is filled in beside."""
         if self._speed > 0:
             devices = [devices.play(self._settings) for devices in demo_devices()]
             await asyncio.gather(self._past(), *(self._live(swarm) for swarm in self._swarms), *devices)
 
     async def _past(self) -> None:
         now = now_us()
-        if await self._known(now - _PAST_H * _HOUR_US):
+        if await self._known(now - _DAY_H * _HOUR_US):
             return
-        for number, at in enumerate(range(now - _PAST_H * _HOUR_US, now, _STEP_US)):
-            # who reports every hour has reported every hour
-            due = [s for s in self._swarms if number % max(s.fleet.every_s * 1_000_000 // _STEP_US, 1) == 0]
-            await self._all(at, due)
+        # who goes furthest back is waited for: their packages tell a story of it
+        for past_h in sorted({swarm.past_h for swarm in self._swarms}, reverse=True):
+            swarms = [swarm for swarm in self._swarms if swarm.past_h == past_h]
+            for number, at in enumerate(range(now - past_h * _HOUR_US, now, _STEP_US)):
+                # who reports every hour has reported every hour
+                due = [s for s in swarms if number % max(s.fleet.every_s * 1_000_000 // _STEP_US, 1) == 0]
+                await self._all(at, due)
 
     async def _known(self, start: int) -> bool:
         """Tells whether the day before this start is filled in already: its first hours have values."""

@@ -106,12 +106,17 @@ async def feed(settings: Settings, stop: asyncio.Event) -> None:
     """Live synthetic traffic for the demo."""
     from yunmeng.node.feed import Feed
     from yunmeng.node.parts import connected
+    from yunmeng.node.stories import tell_stories
 
     async with connected(settings, PATIENCE_S) as parts:
         feeder = Feed(parts.bus, parts.history, settings)
         await feeder.provision()
         ready()
-        await until(stop, feeder.run())
+        await until(stop, _both(feeder.run(), tell_stories(parts)))
+
+
+async def _both(*work: Awaitable[None]) -> None:
+    await asyncio.gather(*work)
 
 
 async def until(stop: asyncio.Event, *work: Awaitable[None]) -> None:

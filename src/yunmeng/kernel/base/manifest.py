@@ -9,6 +9,7 @@ A folder holds::
     types = ["Reservoir"]                   # entity types that its model tables define
     routes = "yunmeng.converged.water.api:ROUTES"
     demo = "yunmeng.converged.water.demo:generate"
+    story = "yunmeng.converged.water.story:tell"    # what the demo does over HTTP, once it runs
     gateway = "yunmeng.gateways.jt808:GATEWAY"      # of a package that speaks a field protocol
     devices = "yunmeng.information.iot.demo:DEMO_DEVICES"   # devices that the demo plays over real sockets
     work = ["yunmeng.information.iot.campaigning:work"]   # run in the worker process until it stops
@@ -117,6 +118,7 @@ class Package:
     types: tuple[str, ...] = ()
     routes: str = ""
     demo: str = ""
+    story: str = ""
     gateway: str = ""
     devices: str = ""
     work: tuple[str, ...] = ()
@@ -159,6 +161,7 @@ class _Reader:
             "types",
             "routes",
             "demo",
+            "story",
             "gateway",
             "devices",
             "work",
@@ -175,6 +178,7 @@ class _Reader:
             types=self._texts("types"),
             routes=self._text("routes", _TARGET, default=""),
             demo=self._text("demo", _TARGET, default=""),
+            story=self._text("story", _TARGET, default=""),
             gateway=self._text("gateway", _TARGET, default=""),
             devices=self._text("devices", _TARGET, default=""),
             work=self._texts("work", _TARGET),

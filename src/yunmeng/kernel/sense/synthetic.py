@@ -93,6 +93,7 @@ class Swarm:
 
     ``own`` are members of each facility's body, ``middles`` the middle of an attribute by facility, to which
     the fleet's ``base`` is added: a package that knows its facilities better than a table says gives them.
+    A demo begins with the last ``past_h`` hours filled in.
     """
 
     fleet: Fleet
@@ -100,6 +101,7 @@ class Swarm:
     seed: int
     own: tuple[Mapping[str, object], ...] = ()
     middles: Mapping[str, Floats] = field(default_factory=dict[str, Floats], repr=False)
+    past_h: int = 24
     _traits: dict[str, Floats] = field(default_factory=dict[str, Floats], repr=False)
 
     def bodies(self) -> Iterator[dict[str, object]]:

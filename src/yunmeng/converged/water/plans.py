@@ -39,5 +39,6 @@ def _task(plan: Mapping[str, Any], order: Mapping[str, Any]) -> dict[str, Any]:
         "division": order.get("division") or plan.get("division"),
         "dueAt": {"value": {"@type": "DateTime", "@value": order["from"]}},
         "partOfPlan": {"object": plan["id"]},
+        "synthetic": plan.get("synthetic"),
     }
     return {name: value for name, value in body.items() if value}

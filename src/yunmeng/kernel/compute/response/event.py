@@ -72,6 +72,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_at: int = 0
     state: TaskState = "open"
     result: str = ""
+    synthetic: bool = False
 
 
 def advance(event: Event, step: Step) -> Event:
@@ -183,6 +184,7 @@ def task_entity(task: Task) -> dict[str, Any]:
         "partOfEvent": {"object": task.event},
         "dueAt": moment(task.due_at) if task.due_at else None,
         "result": task.result or None,
+        "synthetic": True if task.synthetic else None,
     }
     return {name: value for name, value in members.items() if value is not None}
 

@@ -147,6 +147,7 @@ async def add_task(call: Call) -> Response:
         assignee=text_member(body, "assignee"),
         division=event.get("division", ""),
         due_at=instant_us(due) if due else 0,
+        synthetic=bool(event.get("synthetic", False)),
     )
     await write_one(call, Create(await _stored(call, task_entity(task))))
     return json_reply({"id": task.id, "state": task.state}, 201)

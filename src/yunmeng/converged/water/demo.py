@@ -1,38 +1,71 @@
-"""The demo's water: a made-up province of 6,928 reservoirs in river trees, rain gauges and control points."""
+"""The demo's water: a made-up province of 6,928 reservoirs in river trees, and a wet spell over one basin."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from yunmeng.converged.water.synthetic import Basins, basins
+from yunmeng.converged.water.register.arrays import Floats
+from yunmeng.converged.water.synthetic import Basins, WetSpell, at_hour, basins, wet_spell
 from yunmeng.kernel.base import make_urn
-from yunmeng.kernel.sense import Facility, Fleet, Swarm, read_fleets
+from yunmeng.kernel.sense import Facility, Fleet, FleetAttribute, Swarm, read_fleets
 
 _SMALL_EVERY_S = 3600
+# a forecast wants days of rain before it
+PAST_H = 5 * 24
+"""How many hours before its first start the demo knows of the basin with the wet spell."""
 _LARGE_HM3 = 1000.0
 _OFFICES = ("市水利局", "县水利局", "水库管理处")
 # a quick basin in a wet climate; nobody has calibrated a made-up river
 _PARAMETERS = {"X1": 180.0, "X2": 0.0, "X3": 60.0, "X4": 3.0}
 
 
+@cache
+def province(seed: int) -> tuple[Basins, WetSpell]:
+    """Returns the made-up province and its wet spell."""
+    made = basins(seed)
+    return made, wet_spell(made, seed)
+
+
 def generate(seed: int) -> list[Swarm]:
     """Returns reservoirs (large and medium ones report each minute, small ones each hour), gauges, points."""
-    made = basins(seed)
-    reservoirs, stations, points = read_fleets(Path(__file__).with_name("demo.toml"))
-    nodes = np.flatnonzero(made.reservoir).tolist()
+    made, spell = province(seed)
+    reservoirs, stations, points, flooded = read_fleets(Path(__file__).with_name("demo.toml"))
+    wet = {*spell.reservoirs.tolist(), *spell.points.tolist()}
+    nodes = [node for node in np.flatnonzero(made.reservoir).tolist() if node not in wet]
     managed = [node for node in nodes if not made.scale[node].startswith("small")]
     small = [node for node in nodes if made.scale[node].startswith("small")]
-    others = np.flatnonzero(~made.reservoir).tolist()
+    others = [node for node in np.flatnonzero(~made.reservoir).tolist() if node not in wet]
     hourly = msgspec.structs.replace(reservoirs, every_s=_SMALL_EVERY_S)
+    held, passed = spell.reservoirs.tolist(), spell.points.tolist()
+    levels = {"waterLevel": spell.level, "inflow": spell.inflow, "outflow": spell.outflow}
     return [
         _reservoirs(made, reservoirs, managed, seed),
         _reservoirs(made, hourly, small, seed + 1),
         _gauges(made, stations, managed, seed),
         _points(made, points, others, seed),
+        _repeated(_reservoirs(made, flooded, held, seed), levels),
+        _repeated(_gauges(made, stations, held, seed), {"rainfall1h": spell.rain}),
+        _repeated(_points(made, points, passed, seed), {"discharge": spell.discharge}),
     ]
+
+
+@dataclass(frozen=True)
+class _Repeated(Swarm):
+    """A swarm whose attributes follow tables by hour that come again and again."""
+
+    tables: Mapping[str, Floats] = field(default_factory=dict[str, Floats], repr=False)
+
+    def values(self, attribute: FleetAttribute, at_us: int) -> Floats:
+        return np.round(at_hour(self.tables[attribute.name], at_us), attribute.digits)
+
+
+def _repeated(swarm: Swarm, tables: Mapping[str, Floats]) -> Swarm:
+    return _Repeated(swarm.fleet, swarm.facilities, swarm.seed, swarm.own, past_h=PAST_H, tables=tables)
 
 
 def _reservoirs(made: Basins, fleet: Fleet, nodes: Sequence[int], seed: int) -> Swarm:

@@ -39,7 +39,7 @@ class Asked:
 
 
 async def forecast(context: JobContext, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """The job: forecasts the reservoirs of a division (or one) and stores a FloodForecast each."""
+    """The job: forecasts the reservoirs of a division (or those named) and stores a FloodForecast each."""
     asked = read_asked(inputs)
     reader = Reader(context.state, context.history, context.reach, context.types)
     reservoirs = await _chosen(reader, inputs)
@@ -97,7 +97,8 @@ def read_rain(text: str, hours: int) -> Floats:
 
 async def _chosen(reader: Reader, inputs: Mapping[str, str]) -> list[dict[str, Any]]:
     if inputs.get("reservoir"):
-        return [await reader.entity(inputs["reservoir"], "Reservoir")]
+        ids = inputs["reservoir"].replace("，", ",").split(",")
+        return [await reader.entity(id.strip(), "Reservoir") for id in ids]
     divisions = [inputs["division"]] if inputs.get("division") else []
     found = await reader.entities("Reservoir", "hydrologicalModel", divisions)
     if not found:

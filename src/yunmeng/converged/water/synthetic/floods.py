@@ -25,7 +25,7 @@ def flood(
     keep = np.exp(-step_hours / (1.2 * np.maximum(basins.area, 0.05) ** 0.35))
     for member in range(members):
         rain = _storm(basins, hours, step_hours, rain_mm, made)
-        flow[:, member] = _answer(rain * _RUNOFF, keep) * basins.area[:, None] / (3.6 * step_hours)
+        flow[:, member] = answer(rain * _RUNOFF, keep) * basins.area[:, None] / (3.6 * step_hours)
     return flow + (basins.base + 0.015 * basins.area)[:, None, None]
 
 
@@ -43,7 +43,8 @@ def _storm(
     return shape * rain_mm * made.uniform(0.85, 1.15) * step_hours / 36.0
 
 
-def _answer(depth: Floats, keep: Floats) -> Floats:
+def answer(depth: Floats, keep: Floats) -> Floats:
+    """Returns how land answers to water (mm a step, (nodes, steps)): two linear stores in a row."""
     first, second = np.zeros(len(keep)), np.zeros(len(keep))
     out = np.empty_like(depth)
     for step in range(depth.shape[1]):

@@ -94,3 +94,13 @@ async def test_a_finding_is_written_when_it_changes_and_then_only(
         await report(water, WRONG, range(14, 6, -1))
         await stands(water, WRONG, "right", 0)
     assert await changed(water, WRONG) != first
+
+
+async def test_a_clock_so_far_ahead_that_its_readings_are_refused_is_found_too(
+    water: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with judging(water, monkeypatch):
+        await report(water, WRONG, range(20, 13, -1))
+        await stands(water, WRONG, "right", 0)
+        await report(water, WRONG, range(7, 0, -1), behind=-8)
+        await stands(water, WRONG, "shifted", -8)

@@ -13,7 +13,7 @@ from yunmeng.converged.water.measuring import WRONG, Clock, Travels, judge_clock
 from yunmeng.converged.water.reading import Reader
 from yunmeng.converged.water.writing import merge
 from yunmeng.kernel.base import YunmengError
-from yunmeng.kernel.link import observed_subject
+from yunmeng.kernel.link import arriving_subject
 from yunmeng.kernel.model import ObservationBatch, decode_batch
 from yunmeng.kernel.serve import Services
 from yunmeng.kernel.trust import Reach
@@ -44,8 +44,8 @@ class ClockWatch:
         self._known: dict[str, tuple[str, int]] | None = None
 
     async def listen(self) -> None:
-        """Follows what was observed."""
-        async with aclosing(self._services.bus.follow(observed_subject(""))) as messages:
+        """Follows what arrives, also what is refused for being of the future."""
+        async with aclosing(self._services.bus.follow(arriving_subject(""))) as messages:
             async for message in messages:
                 self.note(decode_batch(message.data))
 

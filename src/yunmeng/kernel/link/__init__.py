@@ -9,6 +9,7 @@ from yunmeng.kernel.link.server import NatsServer
 from yunmeng.kernel.link.streams import STREAMS, sized_streams
 from yunmeng.kernel.link.wire import (
     alert_subject,
+    arriving_subject,
     audit_subject,
     command_subject,
     entity_changes_subject,
@@ -36,6 +37,7 @@ __all__ = [
     "Stream",
     "StreamName",
     "alert_subject",
+    "arriving_subject",
     "audit_subject",
     "command_subject",
     "entity_changes_subject",

@@ -45,6 +45,11 @@ def obs_subject(tenant: str, gateway: str) -> str:
     return f"obs.{encode_token(tenant)}.{encode_token(gateway)}"
 
 
+def arriving_subject(tenant: str) -> str:
+    """Names the observations of one tenant through any gateway, as they arrive."""
+    return f"obs.{encode_token(tenant)}.>"
+
+
 def entity_changes_subject(tenant: str) -> str:
     """Names the committed entity changes of one tenant."""
     return f"chg.entity.{encode_token(tenant)}"

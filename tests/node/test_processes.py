@@ -94,13 +94,12 @@ async def test_a_process_that_dies_before_it_is_ready_is_tried_again(tmp_path: P
     """The watch of a role goes on after a restart that failed."""
     role = Role("keeper", ("--set", f"http.port={free_port()}"), tmp_path / "keeper.log")
     role.process = await asyncio.create_subprocess_exec("sleep", "60")
-    watch = asyncio.create_task(role._keep_running())
+    role._watch = asyncio.create_task(role._keep_running())
     role.arguments = ("--set", "http.port=no")
     os.kill(role.process.pid, signal.SIGKILL)
     async with asyncio.timeout(60):
         while role.restarts < 2:
             await asyncio.sleep(0.05)
-    watch.cancel()
     await role.stop()
 
 

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +41,8 @@ class Role:
             return
         self.process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self.process.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self.process.wait()
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
@@ -65,10 +67,11 @@ class Role:
                 raise
         self.process = process
         out = process.stdout
-        try:
-            line = await asyncio.wait_for(out.readline(), timeout_s) if out else b""
-        except TimeoutError:
-            line = b""
+        line = b""
+        # wait_for of Python 3.11 can swallow the cancellation by stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                line = await out.readline() if out else b""
         if line.strip() != b"ready":
             if process.returncode is None:
                 process.kill()

@@ -10,10 +10,12 @@ from tests.information.iot.test_firmware import driving, register, soon
 from tests.nodes import Node, free_port
 
 from yunmeng.gateways.jt808.simulator import Terminal
+from yunmeng.kernel.model import VOCABULARY_CONTEXT
 
 
 def online(client: httpx.Client) -> set[str]:
-    return {row["address"] for row in client.get("/api/devices", params={"state": "online"}).json()}
+    rows = client.get("/api/devices", params={"state": "online"}).json()
+    return {row.get("address", row["id"]) for row in rows}
 
 
 def listens(port: int) -> bool:
@@ -29,13 +31,18 @@ def test_devices_are_offline_when_their_gateway_was_killed_until_they_come_again
     client = node.administrator()
     staying, leaving = register(client, range(500, 502), "killed").values()
 
+    far = {"id": "urn:ngsi-ld:Device:far", "type": "Device", "deviceState": "online", "gateway": "elsewhere"}
+    head = {"content-type": "application/ld+json"}
+    made = client.post("/ngsi-ld/v1/entities", json={**far, "@context": VOCABULARY_CONTEXT}, headers=head)
+    assert made.status_code == 201, made.text
+
     async def work() -> None:
         async with driving(port, Terminal(500, 42), Terminal(501, 42)):
-            await soon(lambda: online(client) == {staying, leaving}, "both terminals")
+            await soon(lambda: online(client) == {far["id"], staying, leaving}, "both terminals")
             node.role("gateway").kill()
-        await soon(lambda: online(client) == set(), "nobody to be online")
+        await soon(lambda: online(client) == {far["id"]}, "only the other node's to be online")
         await soon(lambda: listens(port), "the gateway to listen again")
         async with driving(port, Terminal(500, 42)):
-            await soon(lambda: online(client) == {staying}, "the one that came again")
+            await soon(lambda: online(client) == {far["id"], staying}, "the one that came again")
 
     asyncio.run(work())

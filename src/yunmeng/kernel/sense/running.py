@@ -32,7 +32,7 @@ async def gateways_running(
     await devices.load(state)
     context = await ContextLibrary({}).resolve(types.context())
     listens = [read_listen(name, url) for name, url in settings.gateways.items()]
-    tenants = {"", *(listen.options.get("tenant", "") for listen in listens)}
+    tenants = {listen.name: listen.options.get("tenant", "") for listen in listens}
     await part_with_stranded(bus, state, context, tenants)
     hubs = [
         make_hub(

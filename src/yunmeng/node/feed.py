@@ -6,7 +6,7 @@ Packages may also play devices, which speak their own protocols over real socket
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Protocol, cast
 
 from yunmeng.kernel.base import Settings, now_us, packages, within
@@ -110,8 +110,7 @@ def _swarms(seed: int) -> list[Swarm]:
     found: list[Swarm] = []
     for package in packages():
         if package.demo:
-            module, _, name = package.demo.partition(":")
-            found.extend(cast("list[Swarm]", getattr(import_module(module), name)(seed)))
+            found.extend(cast("list[Swarm]", resolve_name(package.demo)(seed)))
     return found
 
 
@@ -133,12 +132,7 @@ class DemoDevices(Protocol):
 
 def demo_devices() -> list[DemoDevices]:
     """Returns what the packages play."""
-    found: list[DemoDevices] = []
-    for package in packages():
-        if package.devices:
-            module, _, name = package.devices.partition(":")
-            found.append(cast("DemoDevices", getattr(import_module(module), name)))
-    return found
+    return [cast("DemoDevices", resolve_name(package.devices)) for package in packages() if package.devices]
 
 
 def _terms(type_: EntityType) -> Terms:

@@ -1,7 +1,7 @@
 """All routes of a node, and its pages."""
 
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import cast
 
 from yunmeng.kernel.base import Settings, packages
@@ -19,8 +19,7 @@ def _package_routes() -> tuple[Route, ...]:
     found: list[Route] = []
     for package in packages():
         if package.routes:
-            module, _, name = package.routes.partition(":")
-            found.extend(cast("tuple[Route, ...]", getattr(import_module(module), name)))
+            found.extend(cast("tuple[Route, ...]", resolve_name(package.routes)))
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """What the HTTP handlers of a node and the packages' own work are given."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import cast
 
 from yunmeng.kernel.base import packages
@@ -35,6 +35,5 @@ def package_work(shared: Services) -> Iterator[Awaitable[None]]:
     """Yields what the packages do in the worker process, each until it is cancelled."""
     for package in packages():
         for target in package.work:
-            module, _, name = target.partition(":")
-            work = cast("Callable[[Services], Awaitable[None]]", getattr(import_module(module), name))
+            work = cast("Callable[[Services], Awaitable[None]]", resolve_name(target))
             yield work(shared)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import cast
 
 import httpx
@@ -41,9 +41,4 @@ async def _tell(story: Story, client: httpx.AsyncClient, settings: Settings) -> 
 
 
 def _stories() -> list[Story]:
-    found: list[Story] = []
-    for package in packages():
-        if package.story:
-            module, _, name = package.story.partition(":")
-            found.append(cast("Story", getattr(import_module(module), name)))
-    return found
+    return [cast("Story", resolve_name(package.story)) for package in packages() if package.story]

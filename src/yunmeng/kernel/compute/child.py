@@ -6,9 +6,9 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
+from pkgutil import resolve_name
 from typing import Any, Literal, cast
 
 import msgspec
@@ -137,8 +137,7 @@ def _end_with_the_runner() -> None:
 
 
 async def _run(work: Work, pipe: Connection) -> Report:
-    module, _, name = work.target.partition(":")
-    function = cast("JobFunction", getattr(import_module(module), name))
+    function = cast("JobFunction", resolve_name(work.target))
     state = await open_state_reader(work.settings)
     history = open_history(work.settings)
     objects = open_objects(work.settings)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -138,5 +138,4 @@ def find_gateway(id: str) -> Gateway:
     known = gateways()
     if id not in known:
         raise NotFound("gateway.unknown", id=id, nearest=nearest(id, known), known=", ".join(sorted(known)))
-    module, _, name = known[id].partition(":")
-    return cast("Gateway", getattr(import_module(module), name))
+    return cast("Gateway", resolve_name(known[id]))

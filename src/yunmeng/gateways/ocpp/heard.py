@@ -44,6 +44,13 @@ def noted(charger: Charger, at: int, evse: int, answer: Payload, **fields: Field
     return Outcome(answer, charger.reading(evse, at, said), charger.evse(evse))
 
 
+def updating(charger: Charger, payload: Payload, at: int) -> Outcome:
+    """FirmwareStatusNotification: kept, and told of the device, where a campaign looks (L01)."""
+    outcome = noted(charger, at, 0, {}, firmwareStatus=payload["status"])
+    outcome.entities = (charger.device(firmwareProgress=payload["status"]),)
+    return outcome
+
+
 def of_maker(charger: Charger, payload: Payload, at: int) -> Outcome:
     """DataTransfer: taken where the mapping has a row ``DataTransfer.<vendorId>.<messageId>``."""
     vendor, message = str(payload["vendorId"]), str(payload.get("messageId", ""))

@@ -5,7 +5,7 @@ from typing import Any
 
 from yunmeng.gateways.ocpp.central import Running
 from yunmeng.gateways.ocpp.charger import Charger, Outcome, instant, kilowatt_hours
-from yunmeng.gateways.ocpp.heard import Handle, alive, booted, canonical, noted, of_maker
+from yunmeng.gateways.ocpp.heard import Handle, alive, booted, canonical, noted, of_maker, updating
 from yunmeng.gateways.ocpp.messages import Payload
 from yunmeng.gateways.ocpp.metering import ENERGY, moment, samples
 from yunmeng.gateways.ocpp.tokens import info16
@@ -120,10 +120,6 @@ def _maker_error(payload: Mapping[str, Any]) -> str | None:
     return f"{vendor}: {code}" if code and vendor else code
 
 
-def _firmware(charger: Charger, payload: Payload, at: int) -> Outcome:
-    return noted(charger, at, 0, {}, firmwareStatus=payload["status"])
-
-
 def _log(charger: Charger, payload: Payload, at: int) -> Outcome:
     return noted(charger, at, 0, {}, logStatus=payload["status"])
 
@@ -146,13 +142,13 @@ HANDLES: dict[str, Handle] = {
     "BootNotification": _boot,
     "DataTransfer": of_maker,
     "DiagnosticsStatusNotification": _log,
-    "FirmwareStatusNotification": _firmware,
+    "FirmwareStatusNotification": updating,
     "Heartbeat": alive,
     "LogStatusNotification": _log,
     "MeterValues": _metered,
     "SecurityEventNotification": _security,
     "SignCertificate": _sign,
-    "SignedFirmwareStatusNotification": _firmware,
+    "SignedFirmwareStatusNotification": updating,
     "StartTransaction": _started,
     "StatusNotification": _status,
     "StopTransaction": _stopped,

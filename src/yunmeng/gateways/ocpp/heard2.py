@@ -5,7 +5,17 @@ from typing import Any
 
 from yunmeng.gateways.ocpp.central import Running
 from yunmeng.gateways.ocpp.charger import Charger, Entity, Outcome, instant, kilowatt_hours, measure
-from yunmeng.gateways.ocpp.heard import Handle, alive, as_text, booted, canonical, noted, of_maker, plain
+from yunmeng.gateways.ocpp.heard import (
+    Handle,
+    alive,
+    as_text,
+    booted,
+    canonical,
+    noted,
+    of_maker,
+    plain,
+    updating,
+)
 from yunmeng.gateways.ocpp.messages import Payload
 from yunmeng.gateways.ocpp.metering import Field, energy_at, moment, samples
 from yunmeng.gateways.ocpp.tokens import info2
@@ -137,10 +147,6 @@ def _event_readings(charger: Charger, data: Mapping[str, Any]) -> Iterable[Any]:
     return charger.reading(evse, moment(data["timestamp"], charger.zone), fields)
 
 
-def _firmware(charger: Charger, payload: Payload, at: int) -> Outcome:
-    return noted(charger, at, 0, {}, firmwareStatus=payload["status"])
-
-
 def _log(charger: Charger, payload: Payload, at: int) -> Outcome:
     return noted(charger, at, 0, {}, logStatus=payload["status"])
 
@@ -234,7 +240,7 @@ HANDLES: dict[str, Handle] = {
     "BootNotification": _boot,
     "ClearedChargingLimit": _unlimited,
     "DataTransfer": of_maker,
-    "FirmwareStatusNotification": _firmware,
+    "FirmwareStatusNotification": updating,
     "Get15118EVCertificate": _no_contract,
     "GetCertificateStatus": _no_ocsp,
     "Heartbeat": alive,

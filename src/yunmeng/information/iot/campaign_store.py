@@ -82,6 +82,10 @@ class CampaignStore:
         """Has a device's entity say which firmware it has."""
         await self._merge(tenant, {device: {"firmwareVersion": version}})
 
+    async def forget_progress(self, tenant: str, device: str) -> None:
+        """Takes away what a device said of an update before this one."""
+        await self._merge(tenant, {device: {"firmwareProgress": "urn:ngsi-ld:null"}})
+
     async def devices(self, tenant: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Returns devices by id, those that are there."""
         query = EntityQuery(Reach(tenant), ids=tuple(ids), limit=max(1, len(ids)))

@@ -30,6 +30,7 @@ class Conductor:
         self._waiting: deque[Update] = deque()
         self._flying: dict[str, asyncio.Task[None]] = {}
         self._changed: dict[str, Update] = {}
+        self._failures = kind(campaign.firmware.kind).firmware.failed
         for each in updates:
             if each.state == "sent":
                 # the process ended between telling it and its answer: told twice is better than never
@@ -111,6 +112,8 @@ class Conductor:
         command, arguments = order_of(self.campaign.firmware)
         try:
             self._set(update, "sent")
+            if "firmwareProgress" in device:
+                await self._store.forget_progress(self.campaign.tenant, update.device)
             await self._store.note(self.campaign.tenant, [update])
             await self._store.audit(self.campaign, update.device, command)
             try:
@@ -154,6 +157,8 @@ class Conductor:
             device = devices.get(update.device, {})
             if device.get("firmwareVersion") == self.campaign.firmware.version:
                 self._set(update, "applied")
+            elif (progress := device.get("firmwareProgress")) in self._failures:
+                self._set(update, "failed", str(progress))
             elif now - update.since > self.campaign.plan.within_s * 1e6:
                 self._set(update, "failed", "not applied in time")
             elif self._can_be_asked(device) and len(self._flying) < self.campaign.plan.at_once:

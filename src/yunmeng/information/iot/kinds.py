@@ -18,7 +18,8 @@ class Upgrade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``arguments`` may name {url}, {version}, {sha256}, {size}, {signature}, {name}. Where ``ask`` is a
     command, ``member`` of its result is the version; else the device's entity has to say it. Where
-    ``answered`` is true, the answer to the command is all that ever comes.
+    ``answered`` is true, the answer to the command is all that ever comes. ``failed`` is what the device's
+    ``firmwareProgress`` says when it has given up.
     """
 
     command: str = "firmware"
@@ -26,6 +27,7 @@ class Upgrade(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask: str = ""
     member: str = "firmware"
     answered: bool = False
+    failed: tuple[str, ...] = ()
 
 
 class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"class_": "class"}):

@@ -110,7 +110,9 @@ async def test_records_outbox_and_positions(store: StateWriter, reader: StateRea
     assert await reader.record("job", "", "b") == jobs[0]
     assert await reader.records("job") == [jobs[1], jobs[0]]
     assert await reader.records("job", "x") == [jobs[1]]
-    assert await store.record_keys("job") == [(each.tenant, each.id) for each in jobs]
+    assert list((await store.record_sizes("job")).items()) == [
+        ((each.tenant, each.id), len(each.body)) for each in jobs
+    ]
     await store.commit(Commit(drop_records=[("job", "", "b")], emitted=second))
     assert await reader.record("job", "", "b") is None
     assert await store.outbox(10) == []

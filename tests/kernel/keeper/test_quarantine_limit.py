@@ -83,6 +83,19 @@ async def test_what_somebody_drops_makes_room_without_a_loss(house: House) -> No
     assert (await quarantine_loss(house.state)).count == 0
 
 
+@pytest.mark.parametrize("house", [{"max_quarantined_bytes": 100_000}], indirect=True)
+async def test_few_that_are_large_make_room_as_well(house: House) -> None:
+    for number in range(1, 5):
+        await house.bus.publish("obs._.broken", b"x" * 30_000 + b" %d" % number, OPERATOR)
+        await house.flush()
+    assert await held(house) == [3, 4], "in base64 each has 40,000 bytes and a little more"
+    assert (await quarantine_loss(house.state)).count == 2
+    first = (await house.state.records(QUARANTINE))[0]
+    await change(house, RecordsRequest(drops=((QUARANTINE, first.tenant, first.id),)))
+    await send(house, 5)
+    assert (await quarantine_loss(house.state)).count == 2, "what somebody dropped has made room"
+
+
 @of_three
 async def test_a_keeper_with_less_room_goes_on_counting(house: House) -> None:
     await send(house, 1, 2, 3, 4)

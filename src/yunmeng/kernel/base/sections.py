@@ -104,7 +104,7 @@ class KeeperSettings:
 
     Observations further ahead of the clock than ``future_tolerance_s`` are refused. With ``forgo_lost`` it
     starts although observations that the history still needed are lost with the bus. Of what cannot be taken
-    the newest ``max_quarantined`` are kept.
+    the newest ``max_quarantined`` are kept, and no more than ``max_quarantined_bytes``.
     """
 
     linger_ms: int = _within(250, 0, 60_000)
@@ -112,6 +112,7 @@ class KeeperSettings:
     future_tolerance_s: int = _within(300, 0)
     forgo_lost: bool = False
     max_quarantined: int = _within(10_000, 1, 1_000_000)
+    max_quarantined_bytes: int = _within(256 << 20, 1 << 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Keeper:
         self._wake = asyncio.Event()
         self._drain = Drain(settings.keeper, self._wake)
         self._expiries = Expiries()
-        limit = QuarantineLimit(state, settings.keeper.max_quarantined)
+        limit = QuarantineLimit(state, settings.keeper)
         self._filler = Filler(state, settings.node.division, settings.keeper.batch, self._expiries, limit)
         self._emitter = Emitter(bus, history, self._linger_s, settings.keeper.batch)
         self._waiting: deque[Waiting] = deque()

@@ -1,11 +1,10 @@
 """The limit of the quarantine: when it is full, the oldest makes room, and is counted."""
 
 import logging
-from itertools import islice
 
 import msgspec
 
-from yunmeng.kernel.base import format_us
+from yunmeng.kernel.base import KeeperSettings, format_us
 from yunmeng.kernel.keeper.emitter import RecordNote
 from yunmeng.kernel.keeper.intake import QUARANTINE
 from yunmeng.kernel.store import Commit, Record, StateReader, StateWriter
@@ -30,50 +29,60 @@ async def quarantine_loss(state: StateReader) -> QuarantineLoss:
 
 
 class QuarantineLimit:
-    """Keeps at most ``most`` records in quarantine, of all tenants together."""
+    """Keeps only so many records, and so many bytes, in quarantine, of all tenants together."""
 
-    def __init__(self, state: StateWriter, most: int) -> None:
+    def __init__(self, state: StateWriter, settings: KeeperSettings) -> None:
         self._state = state
-        self._most = most
-        self._held: dict[tuple[str, str], None] | None = None
+        self._most = settings.max_quarantined
+        self._most_bytes = settings.max_quarantined_bytes
+        self._held: dict[tuple[str, str], int] | None = None
+        self._bytes = 0
         self._loss = QuarantineLoss()
         self._full = False
 
     async def hold(self, commit: Commit, at: int) -> list[RecordNote]:
         """Drops the oldest in the same commit that adds too many; returns a note of each."""
-        added = [(each.tenant, each.id) for each in commit.records if each.kind == QUARANTINE]
+        added = {(each.tenant, each.id): len(each.body) for each in commit.records if each.kind == QUARANTINE}
         if self._held is None and not added:
             return []
         held = await self._known()
-        held.update(dict.fromkeys(added))
+        self._bytes += sum(size - held.get(key, 0) for key, size in added.items())
+        held.update(added)
         for kind, tenant, id in commit.drop_records:
             if kind == QUARANTINE:
-                held.pop((tenant, id), None)
+                self._bytes -= held.pop((tenant, id), 0)
         return self._make_room(held, commit, at)
 
     def forget(self) -> None:
         """Looks again what lies there, after a commit that failed."""
         self._held = None
 
-    async def _known(self) -> dict[tuple[str, str], None]:
+    async def _known(self) -> dict[tuple[str, str], int]:
         """Returns what lies there, oldest first; on a node without trouble nothing is ever read."""
         if self._held is None:
-            self._held = dict.fromkeys(await self._state.record_keys(QUARANTINE))
+            self._held = dict(await self._state.record_sizes(QUARANTINE))
+            self._bytes = sum(self._held.values())
             self._loss = await quarantine_loss(self._state)
         return self._held
 
-    def _make_room(self, held: dict[tuple[str, str], None], commit: Commit, at: int) -> list[RecordNote]:
-        oldest = list(islice(held, min(max(len(held) - self._most, 0), _AT_ONCE)))
-        for key in oldest:
-            del held[key]
+    def _make_room(self, held: dict[tuple[str, str], int], commit: Commit, at: int) -> list[RecordNote]:
+        oldest: list[tuple[str, str]] = []
+        while self._is_over(held) and len(oldest) < _AT_ONCE:
+            key = next(iter(held))
+            self._bytes -= held.pop(key)
+            oldest.append(key)
             commit.drop_records.append((QUARANTINE, *key))
         if oldest:
             self._count(len(oldest), commit, at)
         return [RecordNote(QUARANTINE, *key, dropped=True) for key in oldest]
 
+    def _is_over(self, held: dict[tuple[str, str], int]) -> bool:
+        return len(held) > self._most or self._bytes > self._most_bytes
+
     def _count(self, more: int, commit: Commit, at: int) -> None:
         self._loss = QuarantineLoss(self._loss.count + more, format_us(at))
         commit.records.append(Record(*_LOSS, msgspec.json.encode(self._loss), at))
         if not self._full:
-            _log.warning("the quarantine holds %d and is full: the oldest make room", self._most)
+            most = (self._most, self._most_bytes)
+            _log.warning("the quarantine holds %d, or %d bytes, and is full: the oldest make room", *most)
         self._full = True

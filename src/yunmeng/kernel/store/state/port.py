@@ -181,8 +181,8 @@ class StateWriter(StateReader, Protocol):
         """Returns which of the ids exist."""
         ...
 
-    async def record_keys(self, kind: str) -> Sequence[tuple[str, str]]:
-        """Returns tenant and id of the records of a kind, oldest first; their bodies are not read."""
+    async def record_sizes(self, kind: str) -> Mapping[tuple[str, str], int]:
+        """Returns the bytes of the records of a kind by tenant and id, oldest first; no body is read."""
         ...
 
     async def commit(self, commit: Commit) -> int:

@@ -85,11 +85,11 @@ class SqliteWriter(SqliteReader):
             )
         return {row[0] for row in rows}
 
-    async def record_keys(self, kind: str) -> Sequence[tuple[str, str]]:
-        """Returns tenant and id of the records of a kind, oldest first."""
-        sql = "SELECT tenant, id FROM records WHERE kind = ? ORDER BY modified_at, id, tenant"
+    async def record_sizes(self, kind: str) -> Mapping[tuple[str, str], int]:
+        """Returns the bytes of the records of a kind by tenant and id, oldest first."""
+        sql = "SELECT tenant, id, length(body) FROM records WHERE kind = ? ORDER BY modified_at, id, tenant"
         with explained(self._path):
-            return [(tenant, id) for tenant, id in self._session.all(sql, (kind,))]
+            return {(tenant, id): size for tenant, id, size in self._session.all(sql, (kind,))}
 
     async def commit(self, commit: Commit) -> int:
         """Stores all of it durably in one transaction and returns the highest outbox number.

@@ -20,6 +20,7 @@ type Held = {
 };
 type Answer = {
   count: number;
+  dropped: number;
   gateways: { gateway: string; count: number; newest: number }[];
   rows: Held[];
 };
@@ -53,6 +54,11 @@ export function Quarantine({ may }: { may: boolean }) {
         <header>
           <h3>{t('nav.quarantine')}</h3>
           <span className="unit">{data ? t('quarantine.count', { n: number(all, 0) }) : ''}</span>
+          {data && data.dropped > 0 && (
+            <Tag color="warning" title={t('quarantine.lost-note')}>
+              {t('quarantine.lost', { n: number(data.dropped, 0) })}
+            </Tag>
+          )}
           <span className="grow" />
           {chosen.length > 0 && <Actions ids={chosen} may={may} onDone={() => setChosen([])} />}
         </header>

@@ -80,6 +80,7 @@ from yunmeng.kernel.model.selection import (
     parse_types,
     scope_pattern,
 )
+from yunmeng.kernel.model.table import Column, Table, alike, read_table
 from yunmeng.kernel.model.type_library import VOCABULARY_CONTEXT, TypeLibrary, load_types
 from yunmeng.kernel.model.type_tables import AttributeRow, EntityType
 from yunmeng.kernel.model.vocabulary import DIVISION, NAMESPACE, QUALITY, SOURCE, SYNTHETIC
@@ -106,6 +107,7 @@ __all__ = [
     "AttributeRow",
     "Change",
     "ChangeRecord",
+    "Column",
     "Compare",
     "Condition",
     "Context",
@@ -148,6 +150,7 @@ __all__ = [
     "ScopeSelection",
     "Series",
     "SortKey",
+    "Table",
     "TypeAll",
     "TypeAny",
     "TypeIs",
@@ -155,6 +158,7 @@ __all__ = [
     "TypeSelection",
     "Update",
     "Upsert",
+    "alike",
     "alive",
     "apply",
     "check_geometry",
@@ -190,6 +194,7 @@ __all__ = [
     "parse_scopes",
     "parse_types",
     "pick_language",
+    "read_table",
     "record_of",
     "scope_pattern",
     "sorting",

@@ -44,13 +44,13 @@ _RESERVED = (
     | frozenset(NGSI_LD + name for name in ("hasLanguageMap", "hasJSON", "hasValueList", "hasObjectList"))
 )
 # what an entity has beside attributes; a context was read before, and times only the system writes
-_OWN = frozenset(("id", "@id", "type", "@type", "scope", EXPIRY, "@context", *TIMES))
+OWN = frozenset(("id", "@id", "type", "@type", "scope", EXPIRY, "@context", *TIMES))
 # what only answers may have (§4.5.2, §4.5.3), or only a proof (§4.5.2.2)
 _PREVIOUS = frozenset(f"previous{name[0].upper()}{name[1:]}" for name in _KIND_OF_MEMBER)
 _SEALED = frozenset(("entityIdSealed", "entityTypeSealed"))
-_PROOF = "ngsildproof"
+PROOF = "ngsildproof"
 _MEASURED = frozenset(("type", "value", "unitCode", "observedAt", "datasetId"))
-_SCALARS = frozenset((int, float, bool, str))
+SCALARS = frozenset((int, float, bool, str))
 _UNITLESS = frozenset(("Relationship", "ListRelationship", "JsonProperty", "VocabProperty"))
 _GEO_NAMES = frozenset(NGSI_LD + name for name in ("location", "observationSpace", "operationSpace"))
 _LANGUAGE_TYPES = frozenset(("langString", "rdf:langString"))
@@ -101,24 +101,21 @@ def expand_instance(
     mode = Mode(context.expanded, nulls=nulls, partial=partial)
     if is_object(body) and not looks_like_geometry(body):
         return _instance(mode, name, body)
-    return _instances(mode, name, body)[0]
+    return instances_of(mode, name, body)[0]
 
 
 def _entity(body: dict[str, Any], mode: Mode) -> Document:
     document: Document = {}
-    names = mode.names
     for name, value in body.items():
-        if name in _OWN:
+        if name in OWN:
             _take_own(document, mode, name, value)
         else:
-            uri = names[name]
-            if uri in _RESERVED:
-                raise BadInput("name.reserved", name=name)
+            uri = attribute_uri(mode, name)
             if uri in document:
                 raise BadInput("name.twice", name=name)
-            document[uri] = _instances(mode, name, value)
-            if uri in _GEO_NAMES:
-                _must_be_geo(name, document[uri])
+            document[uri] = instances_of(mode, name, value)
+            if wants_geometry(uri):
+                must_be_geometry(name, document[uri])
     return document
 
 
@@ -126,7 +123,7 @@ def _take_own(document: Document, mode: Mode, name: str, value: object) -> None:
     if name in ("id", "@id"):
         document["id"] = _id(value)
     elif name in ("type", "@type"):
-        document["type"] = _types(mode, value)
+        document["type"] = types_of(mode, value)
     elif name == "scope":
         document["scope"] = _scopes(value, nulls=mode.nulls)
     elif name == EXPIRY:
@@ -148,10 +145,10 @@ def _expiry(mode: Mode, name: str, value: object) -> str:
         if not mode.nulls:
             raise BadInput("attribute.null", attribute=name)
         return NULL
-    return _moment(value)
+    return moment_of(value)
 
 
-def _moment(value: object) -> str:
+def moment_of(value: object) -> str:
     """Returns a DateTime of a member; only UTC with a ``Z`` is one (§4.6.3)."""
     text = utc_text(value)
     if not isinstance(value, str) or not value.endswith("Z"):
@@ -159,14 +156,29 @@ def _moment(value: object) -> str:
     return text
 
 
-def _must_be_geo(name: str, instances: list[Document]) -> None:
+def attribute_uri(mode: Mode, name: str) -> str:
+    """Returns the URI of an attribute. Raises ``BadInput`` for one that a member of the system has."""
+    uri = mode.names[name]
+    if uri in _RESERVED:
+        raise BadInput("name.reserved", name=name)
+    return uri
+
+
+def wants_geometry(uri: str) -> bool:
+    """Tells an attribute that must be a GeoProperty (§4.7)."""
+    return uri in _GEO_NAMES
+
+
+def must_be_geometry(name: str, instances: list[Document]) -> None:
+    """Refuses instances of another kind."""
     for instance in instances:
         kind = instance.get("type", "GeoProperty")
         if kind != "GeoProperty" and instance.get(VALUE_MEMBERS[kind]) != NULL:
             raise BadInput("geometry.type", attribute=name)
 
 
-def _types(mode: Mode, value: object) -> list[str]:
+def types_of(mode: Mode, value: object) -> list[str]:
+    """Returns the URIs of an entity's types, one or a list as they came."""
     names = text_list(value)
     if not names or not all(names):
         raise BadInput("entity.type")
@@ -184,7 +196,8 @@ def _scopes(value: object, *, nulls: bool) -> list[str]:
     return list(dict.fromkeys(scope if scope.startswith("/") else f"/{scope}" for scope in scopes))
 
 
-def _instances(mode: Mode, name: str, value: object) -> list[Document]:
+def instances_of(mode: Mode, name: str, value: object) -> list[Document]:
+    """Returns the instances of an attribute in stored form."""
     if is_object(value):
         if looks_like_geometry(value):
             return [{"type": "GeoProperty", "value": check_geometry(name, value)}]
@@ -221,7 +234,7 @@ def _datasets(mode: Mode, name: str, values: dict[str, Any]) -> list[Document]:
     found: list[Document] = []
     for dataset, value in values.items():
         mark = {} if dataset == "@none" else {"datasetId": check_urn(dataset)}
-        found.extend({**instance, **mark} for instance in _instances(mode, name, value))
+        found.extend({**instance, **mark} for instance in instances_of(mode, name, value))
     if not found:
         raise BadInput("attribute.null", attribute=name)
     return found
@@ -246,22 +259,22 @@ def _instance(mode: Mode, name: str, body: dict[str, Any]) -> Document:
             _member(mode, instance, name, key, value)
         elif key not in TIMES:
             uri = _sub_name(mode, instance, name, key)
-            instance[uri] = _instances(mode, f"{name}.{key}", value)
+            instance[uri] = instances_of(mode, f"{name}.{key}", value)
     return instance
 
 
 def _plain(name: str, body: dict[str, Any]) -> Document | None:
     """Returns a measured value, as most instances are, in stored form; None for what wants a closer look."""
     value = body.get("value")
-    if value.__class__ not in _SCALARS or not _MEASURED.issuperset(body) or next(iter(body)) != "type":
+    if value.__class__ not in SCALARS or not _MEASURED.issuperset(body) or next(iter(body)) != "type":
         return None
-    if body["type"] != "Property" or name == _PROOF or NULL in body.values():
+    if body["type"] != "Property" or name == PROOF or NULL in body.values():
         return None
     instance = dict(body)
     if "observedAt" in body:
-        instance["observedAt"] = _moment(body["observedAt"])
+        instance["observedAt"] = moment_of(body["observedAt"])
     if "unitCode" in body:
-        _unit(name, body["unitCode"])
+        check_unit(name, body["unitCode"])
     if "datasetId" in body:
         dataset = _dataset_id(body["datasetId"])
         if dataset is None:
@@ -280,7 +293,7 @@ def _kind(mode: Mode, name: str, body: dict[str, Any]) -> str:
         raise BadInput(
             "attribute.no-value", attribute=name, kind=kind or "Property", member=member or "value"
         )
-    if name == _PROOF and not is_object(body.get("value")):
+    if name == PROOF and not is_object(body.get("value")):
         raise BadInput("attribute.proof")
     return kind
 
@@ -307,7 +320,7 @@ def _member(mode: Mode, instance: Document, name: str, key: str, value: object) 
     if key in TIMES:
         return
     read = _MEMBERS.get(key)
-    if read is None or (key in _SEALED and name != _PROOF):
+    if read is None or (key in _SEALED and name != PROOF):
         _alien(instance, name, key)
     elif value == NULL and mode.nulls and key in ("observedAt", "unitCode"):
         instance[key] = NULL
@@ -326,7 +339,7 @@ def _instance_id(mode: Mode, instance: Document, name: str, value: object) -> st
 def _unit_code(mode: Mode, instance: Document, name: str, value: object) -> str:
     if instance.get("type") in _UNITLESS:
         _alien(instance, name, "unitCode")
-    return _unit(name, value)
+    return check_unit(name, value)
 
 
 def _alien(instance: Document, name: str, key: str) -> None:
@@ -342,14 +355,15 @@ def _value_type(instance: Document, name: str, value: object) -> str:
     return value
 
 
-def _unit(name: str, value: object) -> str:
+def check_unit(name: str, value: object) -> str:
+    """Returns a unit that is a text without control characters."""
     if not isinstance(value, str) or not _NO_CONTROL.match(value):
         raise BadInput("attribute.unit", attribute=name, unit=value)
     return value
 
 
 _MEMBERS: dict[str, Callable[[Mode, Document, str, object], object]] = {
-    "observedAt": lambda _, _instance, _name, value: _moment(value),
+    "observedAt": lambda _, _instance, _name, value: moment_of(value),
     EXPIRY: lambda mode, _, name, value: _expiry(mode, name, value),
     "datasetId": lambda _, _instance, _name, value: _dataset_id(value),
     "instanceId": _instance_id,

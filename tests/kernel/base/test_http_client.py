@@ -150,7 +150,7 @@ async def test_a_caller_that_leaves_as_the_answer_comes_takes_its_connection_alo
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: HttpConnection(lost.append), host, int(port)
         )
-        asking = asyncio.create_task(connection.ask(b"GET / HTTP/1.1\r\n\r\n", 1000))
+        asking = asyncio.create_task(connection.ask((b"GET / HTTP/1.1\r\n\r\n",), 1000))
         await asyncio.sleep(0)
         connection.data_received(FINE)
         asking.cancel()

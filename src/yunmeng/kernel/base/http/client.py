@@ -14,6 +14,7 @@ from yunmeng.kernel.base.http.connection import HttpAnswer, HttpConnection, Http
 
 _IDEMPOTENT = frozenset(("GET", "HEAD", "PUT", "DELETE", "OPTIONS"))
 _MOST_IDLE = 32
+_COPIED = 1 << 20
 _IDLE_S = 30.0
 
 Place = tuple[str, str, int]
@@ -64,7 +65,13 @@ class HttpClient:
         self._idle.clear()
 
     async def _asked(
-        self, connection: HttpConnection, place: Place, request: bytes, most: int, *, bodiless: bool
+        self,
+        connection: HttpConnection,
+        place: Place,
+        request: tuple[bytes, ...],
+        most: int,
+        *,
+        bodiless: bool,
     ) -> HttpAnswer:
         answer = await connection.ask(request, most, bodiless=bodiless)
         kept = self._idle.setdefault(place, [])
@@ -135,7 +142,13 @@ def _parts(url: str) -> tuple[Place, str, str]:
     return (parts.scheme, parts.hostname, port), host, target
 
 
-def _request(method: str, target: str, host: str, headers: Mapping[str, str], content: bytes | None) -> bytes:
+def _request(
+    method: str, target: str, host: str, headers: Mapping[str, str], content: bytes | None
+) -> tuple[bytes, ...]:
+    """Returns the request in one part, or in two where the content is too large to be copied.
+
+    A simple receiver may answer and leave before a second part arrives, which breaks the connection.
+    """
     lines = [f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n"]
     for name, value in headers.items():
         if "\r" in value or "\n" in value:
@@ -143,6 +156,7 @@ def _request(method: str, target: str, host: str, headers: Mapping[str, str], co
         lines.append(f"{name}: {value}\r\n")
     if content is None:
         lines.append("\r\n")
-        return "".join(lines).encode("latin-1")
+        return ("".join(lines).encode("latin-1"),)
     lines.append(f"Content-Length: {len(content)}\r\n\r\n")
-    return "".join(lines).encode("latin-1") + content
+    head = "".join(lines).encode("latin-1")
+    return (head, content) if len(content) > _COPIED else (head + content,)

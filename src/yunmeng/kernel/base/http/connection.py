@@ -3,7 +3,7 @@
 # ruff: noqa: N818 (callers read better as `raise HttpTrouble(...)`)
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 _LARGEST_HEAD = 64 << 10
@@ -70,8 +70,8 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._waiting.set_exception(HttpTrouble("the server left early"))
 
-    async def ask(self, request: bytes, most: int, *, bodiless: bool = False) -> HttpAnswer:
-        """Sends a request and returns its answer; ``bodiless`` is the answer to a HEAD.
+    async def ask(self, request: Sequence[bytes], most: int, *, bodiless: bool = False) -> HttpAnswer:
+        """Sends a request, given in parts, and returns its answer; ``bodiless`` is the answer to a HEAD.
 
         Raises:
             HttpTrouble: when no answer can be had here.
@@ -81,7 +81,7 @@ class HttpConnection(asyncio.Protocol):
         self._most, self._bodiless, self.kept = most, bodiless, False
         self._status, self._headers = 0, {}
         self._waiting = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
+        self._transport.writelines(request)
         try:
             answer = await self._waiting
         except BaseException:

@@ -16,6 +16,8 @@ from yunmeng.kernel.store.state.shapes import Book, Shape, ShapeKey
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _BOX_BITS = 4
+_NOTHING: Facets = ([], [])
+_NO_LAST = frozenset[int]()
 
 
 class Kept(NamedTuple):
@@ -89,20 +91,32 @@ class Ledger:
     def put(self, changes: Changes, put: EntityPut, old: Kept | None) -> int:
         """Notes that an entity's document is new; returns the entity's row."""
         outline = put.outline or outline_of(_decode(put.body))
+        if old is None:
+            return self._add(changes, put, outline)
         facets = self._facets(put, outline)
         shape = self._shape_of(put, outline, old)
         scope = self._scope(outline.scopes)
-        row = old.row if old is not None else self._new_row()
         packed = pack(facets)
-        if old is not None and (shape, put.division, scope) == (old.shape, old.division, old.scope):
+        if (shape, put.division, scope) == (old.shape, old.division, old.scope):
             if packed != old.facets:
-                changes.facets.append((packed, row))
+                changes.facets.append((packed, old.row))
         else:
-            changes.entities.append((row, put.tenant, put.id, put.division, shape, scope, packed))
-            self._move((old.shape, old.division) if old else None, (shape, put.division))
+            changes.entities.append((old.row, put.tenant, put.id, put.division, shape, scope, packed))
+            self._move((old.shape, old.division), (shape, put.division))
+        changes.documents.append((old.row, put.body))
+        if packed != old.facets:
+            self._index(changes, old.row, unpack(old.facets), facets)
+        return old.row
+
+    def _add(self, changes: Changes, put: EntityPut, outline: Outline) -> int:
+        facets = self._facets(put, outline)
+        shape, scope = self._shape_of(put, outline, None), self._scope(outline.scopes)
+        row = self._new_row()
+        changes.entities.append((row, put.tenant, put.id, put.division, shape, scope, pack(facets)))
         changes.documents.append((row, put.body))
-        if old is None or packed != old.facets:
-            self._index(changes, row, unpack(old.facets) if old else ([], []), facets)
+        place = (shape, put.division)
+        self.counts[place] = self.counts.get(place, 0) + 1
+        self._index(changes, row, _NOTHING, facets)
         return row
 
     def _facets(self, put: EntityPut, outline: Outline) -> Facets:
@@ -143,7 +157,7 @@ class Ledger:
         return row
 
     def _shape_of(self, put: EntityPut, outline: Outline, old: Kept | None) -> int:
-        last = self.book.shapes[old.shape].last if old is not None else frozenset[int]()
+        last = self.book.shapes[old.shape].last if old is not None else _NO_LAST
         key = (put.tenant, put.types, last, outline.names)
         number = self._members.get(key)
         if number is None:
@@ -185,12 +199,13 @@ class Ledger:
                 self.counts[place] = self.counts.get(place, 0) + difference
 
     def _index(self, changes: Changes, row: int, old: Facets, new: Facets) -> None:
-        before, after = set(old[0]), set(new[0])
-        _sort_out(changes.numbers_dropped, changes.texts_dropped, before - after, row)
-        _sort_out(changes.numbers_added, changes.texts_added, after - before, row)
+        if old[0] != new[0]:
+            before, after = set(old[0]), set(new[0])
+            _sort_out(changes.numbers_dropped, changes.texts_dropped, before - after, row)
+            _sort_out(changes.numbers_added, changes.texts_added, after - before, row)
         if old[1] != new[1]:
-            changes.boxes_dropped.extend((row << _BOX_BITS) | place for place in range(len(old[1])))
-            changes.boxes_added.extend(_boxes(row, new[1]))
+            changes.boxes_dropped += [(row << _BOX_BITS) | place for place in range(len(old[1]))]
+            changes.boxes_added += _boxes(row, new[1])
 
 
 def _boxes(row: int, boxes: Sequence[Box]) -> list[tuple[int, float, float, float, float]]:

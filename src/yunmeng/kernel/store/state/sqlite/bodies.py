@@ -7,6 +7,8 @@ it back in half; what was deflated once is still read. Decisions 0011 and 0014 h
 
 import threading
 import zlib
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import zstandard
 
@@ -23,7 +25,8 @@ _DICTIONARY = (
     b'"https://w3id.org/yunmeng/'
 )
 _RAW = -13
-_LEVEL = 1
+_LEVEL = -2
+_MANY = 16
 _SHARED = zstandard.ZstdCompressionDict(_DICTIONARY, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 _SHARED.precompute_compress(level=_LEVEL)  # pyright: ignore[reportUnknownMemberType]
 
@@ -32,7 +35,7 @@ class _Tools(threading.local):
     """A thread's own, since they cannot be shared; the dictionary can."""
 
     def __init__(self) -> None:
-        self.squeeze = zstandard.ZstdCompressor(_LEVEL, _SHARED, write_checksum=True).compress
+        self.squeeze = zstandard.ZstdCompressor(_LEVEL, _SHARED, write_checksum=True)
         self.unsqueeze = zstandard.ZstdDecompressor(_SHARED).decompress
 
 
@@ -41,7 +44,15 @@ _tools = _Tools()
 
 def pack_body(body: bytes) -> bytes:
     """Returns a document's JSON as it is written into the file."""
-    return _SQUEEZED + _tools.squeeze(body)
+    return _SQUEEZED + _tools.squeeze.compress(body)
+
+
+def pack_bodies(bodies: Sequence[bytes]) -> Iterable[bytes]:
+    """Returns many documents' JSON as :func:`pack_body` does, for three quarters of the work."""
+    if len(bodies) < _MANY:
+        return map(pack_body, bodies)
+    squeezed = cast("Iterable[memoryview]", _tools.squeeze.multi_compress_to_buffer(list(bodies)))
+    return [_SQUEEZED + each.tobytes() for each in squeezed]
 
 
 def unpack_body(stored: bytes) -> bytes:

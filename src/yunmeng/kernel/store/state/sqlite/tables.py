@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from yunmeng.kernel.store.state.ledger import Changes, Kept, Ledger
-from yunmeng.kernel.store.state.sqlite.bodies import pack_body
+from yunmeng.kernel.store.state.sqlite.bodies import pack_bodies
 from yunmeng.kernel.store.state.sqlite.connection import Connection, Row, texts, whole_numbers
 from yunmeng.kernel.store.state.telemetry import IndexRows, index_rows, last_keys, split_key
 
@@ -58,11 +58,15 @@ class Tables:
             changes.entities,
         )
         self.many("UPDATE entities SET facets = ? WHERE entity = ?", changes.facets)
-        documents = ((row, pack_body(body)) for row, body in sorted(changes.documents))
-        self.many("INSERT OR REPLACE INTO documents VALUES(?, ?)", documents)
+        self._put_documents(sorted(changes.documents))
         self.many("INSERT OR IGNORE INTO numbers VALUES(?, ?, ?)", sorted(changes.numbers_added))
         self.many("INSERT OR IGNORE INTO texts VALUES(?, ?, ?)", sorted(changes.texts_added))
         self.many("INSERT OR REPLACE INTO boxes VALUES(?, ?, ?, ?, ?)", changes.boxes_added)
+
+    def _put_documents(self, documents: Sequence[tuple[int, bytes]]) -> None:
+        packed = pack_bodies([body for _, body in documents])
+        rows = zip((row for row, _ in documents), packed, strict=True)
+        self.many("INSERT OR REPLACE INTO documents VALUES(?, ?)", rows)
 
     def _drop_index(self, changes: Changes) -> None:
         for table in ("numbers", "texts"):

@@ -172,11 +172,12 @@ class ClickHouseHistory:
             await self._wire.ask(mark)
 
     async def _ease_inserts(self) -> None:
-        try:
-            await self._wire.ask(Statement(schema.AT_MERGES))
-        except Broken as error:
-            if error.facts.get("code") != _UNKNOWN_SETTING:
-                raise
+        for setting in schema.EASE:
+            try:
+                await self._wire.ask(Statement(setting))
+            except Broken as error:
+                if error.facts.get("code") != _UNKNOWN_SETTING:
+                    raise
 
 
 def _insert_settings(token: str, rows: int) -> dict[str, str]:

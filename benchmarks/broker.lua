@@ -56,3 +56,9 @@ local asked = {
 }
 
 request = asked[kind]
+
+done = function(_, latency)
+  for _, p in pairs({ 50, 95, 99 }) do
+    io.write(string.format("  %d%% %.2fms\n", p, latency:percentile(p) / 1000))
+  end
+end

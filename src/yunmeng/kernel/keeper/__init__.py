@@ -26,6 +26,7 @@ from yunmeng.kernel.keeper.requests import (
     evolution_tenant,
     settle,
 )
+from yunmeng.kernel.keeper.sheets import Sheet, sheet_of
 
 __all__ = [
     "EVOLVE",
@@ -46,6 +47,7 @@ __all__ = [
     "RecordPut",
     "RecordsRequest",
     "SentWrite",
+    "Sheet",
     "WriteReply",
     "WriteRequest",
     "WritesReply",
@@ -56,4 +58,5 @@ __all__ = [
     "prepared",
     "quarantine_loss",
     "settle",
+    "sheet_of",
 ]

@@ -7,16 +7,22 @@ import msgspec
 
 from yunmeng.kernel.base import instant_us
 from yunmeng.kernel.model import EXPIRY, NULL, VALUE_MEMBERS, Change, ChangeRecord, Document
-from yunmeng.kernel.store import Instance, InstanceRows
+from yunmeng.kernel.store import Instance, InstanceRows, InstanceSheet
 
 _MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 
 
 class Changed:
-    """A committed change: ``record`` is what the bus carries, ``rows`` the history of what came prepared."""
+    """A committed change: ``record`` is what the bus carries, ``rows`` the history of what came prepared.
+
+    Changes of one sheet have it in common.
+    """
 
     def __init__(
-        self, record: ChangeRecord, change: Change | None = None, rows: InstanceRows | None = None
+        self,
+        record: ChangeRecord,
+        change: Change | None = None,
+        rows: InstanceRows | InstanceSheet | None = None,
     ) -> None:
         self.record = record
         self.rows = rows

@@ -20,7 +20,7 @@ from yunmeng.kernel.keeper.changes import Changed
 from yunmeng.kernel.keeper.intake import retake
 from yunmeng.kernel.link import Bus, Message, entity_changes_subject, observed_subject, record_subject
 from yunmeng.kernel.model import ChangeRecord, ObservationBatch, decode_records, encode_changes
-from yunmeng.kernel.store import History, HistoryBlock, OutboxItem
+from yunmeng.kernel.store import History, HistoryBlock, InstanceRows, InstanceSheet, OutboxItem
 from yunmeng.kernel.trust import Principal
 
 CHANGES, OBSERVED, BLOCK, RECORDS = "changes", "observed", "observed-block", "records"
@@ -286,11 +286,14 @@ class Emitter:
 
 
 def _history_block(store: str, block: Sequence[Owed]) -> HistoryBlock:
+    changes = [one for owed in block for one in owed.changes]
+    prepared = list({id(one.rows): one.rows for one in changes if one.rows is not None}.values())
     return HistoryBlock(
         f"{store}-{block[0].number}-{block[-1].number}",
         [batch for owed in block for _, batch in owed.batches],
-        [instance for owed in block for one in owed.changes for instance in one.instances],
-        [one.rows for owed in block for one in owed.changes if one.rows is not None],
+        [instance for one in changes for instance in one.instances],
+        [rows for rows in prepared if isinstance(rows, InstanceRows)],
+        [rows for rows in prepared if isinstance(rows, InstanceSheet)],
     )
 
 

@@ -29,7 +29,7 @@ from yunmeng.kernel.store import EntityPut, InstanceRows, Outline, boxes_of, siz
 # JSON never holds these bytes, and a moment with six digits of a second is as long: cuts stay where they are.
 MOMENT_LENGTH = len("2026-11-22T04:00:00.123456Z")
 _CREATED, _MODIFIED = b"\x00" * MOMENT_LENGTH, b"\x01" * MOMENT_LENGTH
-_MOMENT = b"\x02" * 24
+MOMENT = b"\x02" * 24
 _STAMPS = b',"createdAt":"' + _CREATED + b'","modifiedAt":"' + _MODIFIED + b'"'
 _END = _STAMPS + b"}"
 _Texts = tuple[str, ...]
@@ -80,7 +80,7 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
     @property
     def layout(self) -> Layout:
         """What it shares with other entities."""
-        return _layout(self.shared)
+        return layout_of(self.shared)
 
     def plain(self) -> Create | Upsert | Replace:
         """Returns the operation in the form that any state of the entity can be asked with."""
@@ -120,7 +120,7 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
             self.numbers,
             (self.missing, self.texts),
             pages[self.turn :],
-            layout.ids.replace(_MOMENT, moment_of(tenant, self.id, at).encode()),
+            layout.ids.replace(MOMENT, moment_of(tenant, self.id, at).encode()),
         )
         return put, rows
 
@@ -160,7 +160,7 @@ def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -
     for name, instances in document.items():
         if ":" not in name:
             continue
-        before = b"," + _name(name) + b":["
+        before = b"," + name_of(name) + b":["
         for instance in instances:
             if EXPIRY in instance:
                 return None
@@ -183,7 +183,7 @@ def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -
     return Prepared(
         document["id"],
         mode,
-        _shared(tuple(document["type"]), attributes, dataset_ids, units),
+        shared_layout(tuple(document["type"]), attributes, dataset_ids, units),
         str(divisions[0].get("value", "")) if divisions else "",
         b"".join((body, *bodies)),
         len(body),
@@ -196,20 +196,23 @@ def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -
 
 
 @lru_cache(maxsize=16_384)
-def _shared(
+def shared_layout(
     types: tuple[str, ...], attributes: tuple[str, ...], dataset_ids: tuple[str, ...], units: tuple[str, ...]
 ) -> bytes:
+    """Returns an encoded :class:`Layout`."""
     return _pack((types, attributes, dataset_ids, units))
 
 
 @lru_cache(maxsize=16_384)
-def _layout(shared: bytes) -> Layout:
+def layout_of(shared: bytes) -> Layout:
+    """Returns what :func:`shared_layout` encoded."""
     types, attributes, dataset_ids, units = _unpack(shared)
     places = tuple(zip(attributes, dataset_ids, strict=True))
-    ids = b"".join([sized(instance_id(_MOMENT.decode(), *place).encode()) for place in places])
+    ids = b"".join([sized(instance_id(MOMENT.decode(), *place).encode()) for place in places])
     return Layout(types, (attributes, dataset_ids, units), places, tuple(dict.fromkeys(attributes)), ids)
 
 
 @lru_cache(maxsize=16_384)
-def _name(uri: str) -> bytes:
+def name_of(uri: str) -> bytes:
+    """Returns an attribute's name as JSON."""
     return _encode(uri)

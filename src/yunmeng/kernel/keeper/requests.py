@@ -6,6 +6,7 @@ import msgspec
 
 from yunmeng.kernel.base import squeezed, unsqueezed
 from yunmeng.kernel.keeper.prepared import Prepared
+from yunmeng.kernel.keeper.sheets import Sheet
 from yunmeng.kernel.link import Bus
 from yunmeng.kernel.model import Document, Operation, Outcome
 from yunmeng.kernel.store import Instance
@@ -46,12 +47,12 @@ class WriteRequest(msgspec.Struct, frozen=True):
     """
 
     reach: Reach
-    operations: tuple[Operation | Prepared, ...]
+    operations: tuple[Operation | Prepared | Sheet, ...]
     expected: tuple[tuple[str, str], ...] = ()
 
 
 class WriteReply(msgspec.Struct, frozen=True):
-    """One outcome an operation, in order; sent only after the commit."""
+    """One outcome an operation, an entity's each of a sheet, in order; sent only after the commit."""
 
     outcomes: tuple[Outcome, ...]
 

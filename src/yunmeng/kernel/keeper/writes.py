@@ -10,6 +10,7 @@ from yunmeng.kernel.base import Conflict, Forbidden, NotFound, YunmengError, div
 from yunmeng.kernel.keeper.changes import Changed
 from yunmeng.kernel.keeper.prepared import MOMENT_LENGTH, Prepared
 from yunmeng.kernel.keeper.requests import SentWrite, WriteReply, WriteRequest, evolution_tenant
+from yunmeng.kernel.keeper.sheets import Sheet
 from yunmeng.kernel.model import (
     DIVISION,
     EXPIRY,
@@ -40,14 +41,25 @@ Key = tuple[str, str]
 
 
 class Version:
-    """An entity at one point of a round: parsed if an operation looks inside, stored if it has a ``put``."""
+    """An entity at one point of a round: parsed if an operation looks inside, stored if it has a ``put``.
 
-    __slots__ = ("_document", "body", "put")
+    One that came ``prepared`` has nothing that expires.
+    """
 
-    def __init__(self, body: bytes, document: Document | None = None, put: EntityPut | None = None) -> None:
+    __slots__ = ("_document", "_prepared", "body", "put")
+
+    def __init__(
+        self,
+        body: bytes,
+        document: Document | None = None,
+        put: EntityPut | None = None,
+        *,
+        prepared: bool = False,
+    ) -> None:
         self.body = body
         self.put = put
         self._document = document
+        self._prepared = prepared
 
     @property
     def document(self) -> Document:
@@ -59,7 +71,7 @@ class Version:
     @property
     def expires(self) -> int:
         """When something of it expires (µs UTC), 0 for never."""
-        return next_expiry(self.document) if _EXPIRES in self.body else 0
+        return next_expiry(self.document) if not self._prepared and _EXPIRES in self.body else 0
 
 
 @dataclass(slots=True)
@@ -80,8 +92,12 @@ class Written:
         return self.last_us
 
 
-def subject_id(operation: Operation | Prepared) -> str:
-    """Returns the id of the entity that an operation is about."""
+def subject_ids(operation: Operation | Prepared | Sheet) -> tuple[str, ...]:
+    """Returns the ids of the entities that an operation is about."""
+    return operation.ids if isinstance(operation, Sheet) else (_subject_id(operation),)
+
+
+def _subject_id(operation: Operation | Prepared) -> str:
     if isinstance(operation, Create | Upsert | Replace):
         return str(operation.document["id"])
     return operation.id
@@ -105,8 +121,9 @@ class Writer:
         for write in writes:
             request, principal = write.request, write.principal
             outcomes = self._overtaken(request, stored, written) or [
-                self._one(operation, request.reach, principal, stored, written)
+                outcome
                 for operation in request.operations
+                for outcome in self._each(operation, request.reach, principal, stored, written)
             ]
             written.replies.append(WriteReply(tuple(outcomes)))
         return written
@@ -117,7 +134,7 @@ class Writer:
             current = self._current((request.reach.tenant, id), stored, written)
             if current is None or current.document.get("modifiedAt") != modified_at:
                 refused = Conflict("entity.changed", id=id)
-                return [_refused(subject_id(each), refused) for each in request.operations]
+                return [_refused(id_, refused) for each in request.operations for id_ in subject_ids(each)]
         return []
 
     @staticmethod
@@ -130,13 +147,79 @@ class Writer:
         wanted: defaultdict[str, set[str]] = defaultdict(set)
         for request in requests:
             ids = wanted[request.reach.tenant]
-            ids.update([subject_id(operation) for operation in request.operations])
+            ids.update([id for operation in request.operations for id in subject_ids(operation)])
             ids.update([id for id, _ in request.expected])
         return {
             (tenant, id): body
             for tenant, ids in wanted.items()
             for id, body in (await self._state.documents(tenant, ids)).items()
         }
+
+    def _each(
+        self,
+        operation: Operation | Prepared | Sheet,
+        reach: Reach,
+        principal: str,
+        stored: dict[Key, bytes],
+        written: Written,
+    ) -> Sequence[Outcome]:
+        if not isinstance(operation, Sheet):
+            return (self._one(operation, reach, principal, stored, written),)
+        done = self._put_sheet(operation, reach, principal, stored, written)
+        return done or [self._one(one, reach, principal, stored, written) for one in operation.plain()]
+
+    def _put_sheet(
+        self, sheet: Sheet, reach: Reach, principal: str, stored: dict[Key, bytes], written: Written
+    ) -> Sequence[Outcome]:
+        """Stores entities as they came, at one moment; nothing is done, and no outcome, when that cannot be.
+
+        That is so as soon as one of them wants a closer look, or is refused.
+        """
+        current = [self._current((reach.tenant, id), stored, written) for id in sheet.ids]
+        if (sheet.mode == "create" and any(current)) or (sheet.mode == "replace" and not all(current)):
+            return ()
+        at_us = written.moment()
+        at = format_us(at_us)
+        created = self._succession_of(sheet, current, reach, at)
+        if created is None:
+            return ()
+        puts, rows = sheet.settled(reach.tenant, self._home, at_us, at, created)
+        names = sheet.layout.names
+        for put, version in zip(puts, current, strict=True):
+            kind, before = ("created", b"") if version is None else ("updated", version.body)
+            record = ChangeRecord(
+                put.tenant, put.id, put.types, put.division, at, kind, names, put.body, before, principal
+            )
+            written.touched[put.tenant, put.id] = Version(put.body, put=put, prepared=True)
+            written.changes.append(Changed(record, rows=rows))
+        return [
+            Outcome(id, "created" if version is None else "updated")
+            for id, version in zip(sheet.ids, current, strict=True)
+        ]
+
+    def _succession_of(
+        self, sheet: Sheet, current: Sequence[Version | None], reach: Reach, at: str
+    ) -> list[tuple[str, ...]] | None:
+        """Returns when instances and entities were created, nothing when all are new; None when not to be."""
+        layout = sheet.layout
+        try:
+            for code in set(sheet.divisions) or ("",):
+                self._admit_division(code, reach, sheet.ids[0])
+            if not any(current):
+                return []
+            new = (at,) * (len(layout.places) + 1)
+            created: list[tuple[str, ...]] = []
+            for version in current:
+                known = new
+                if version is not None:
+                    self._admit(sheet, version.document, reach)
+                    known = succession(version.document, layout.types, layout.places, at)
+                if known is None:
+                    return None
+                created.append(known)
+        except YunmengError:
+            return None
+        return created
 
     def _one(
         self,
@@ -146,7 +229,7 @@ class Writer:
         stored: dict[Key, bytes],
         written: Written,
     ) -> Outcome:
-        key = (reach.tenant, subject_id(operation))
+        key = (reach.tenant, _subject_id(operation))
         current = self._current(key, stored, written)
         try:
             if isinstance(operation, Prepared):
@@ -194,7 +277,7 @@ class Writer:
             b"" if current is None else current.body,
             principal,
         )
-        written.touched[reach.tenant, entity.id] = Version(put.body, put=put)
+        written.touched[reach.tenant, entity.id] = Version(put.body, put=put, prepared=True)
         written.changes.append(Changed(record, rows=rows))
         return Outcome(entity.id, record.kind)
 
@@ -222,7 +305,7 @@ class Writer:
         after, before = put.body if put is not None else b"", current.body if current is not None else b""
         written.changes.append(Changed(record_of(change, after, before), change))
 
-    def _admit(self, operation: Operation | Prepared, current: Document | None, reach: Reach) -> None:
+    def _admit(self, operation: Operation | Prepared | Sheet, current: Document | None, reach: Reach) -> None:
         if current is not None and not within_reach(division_of(current) or self._home, reach):
             if isinstance(operation, Create | Upsert) or getattr(operation, "mode", "") == "upsert":
                 raise Forbidden("keeper.out-of-reach", id=current["id"])

@@ -14,6 +14,7 @@ from yunmeng.kernel.keeper import (
     RecordPut,
     RecordsRequest,
     SentWrite,
+    Sheet,
     WriteRequest,
     prepared,
 )
@@ -29,15 +30,17 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 async def write(
-    call: Call, operations: Sequence[Operation], *, unchanged: Document | None = None
+    call: Call, operations: Sequence[Operation | Sheet], *, unchanged: Document | None = None
 ) -> tuple[Outcome, ...]:
     """Has the keeper carry out the operations and returns one outcome each, after the commit.
+
+    Of a sheet there is one for each of its entities.
 
     Where the entity ``unchanged`` (in stored form) is no more as it was read, all are refused: 409,
     ``entity.changed``.
     """
     expected = () if unchanged is None else ((str(unchanged["id"]), str(unchanged["modifiedAt"])),)
-    return await _write(call, tuple(map(prepared, operations)), expected)
+    return await _write(call, tuple([_ready(operation) for operation in operations]), expected)
 
 
 async def write_one(call: Call, operation: Operation, *, unchanged: Document | None = None) -> Outcome:
@@ -48,8 +51,14 @@ async def write_one(call: Call, operation: Operation, *, unchanged: Document | N
     return outcome
 
 
+def _ready(operation: Operation | Sheet) -> Operation | Prepared | Sheet:
+    return operation if isinstance(operation, Sheet) else prepared(operation)
+
+
 async def _write(
-    call: Call, operations: tuple[Operation | Prepared, ...], expected: tuple[tuple[str, str], ...] = ()
+    call: Call,
+    operations: tuple[Operation | Prepared | Sheet, ...],
+    expected: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Outcome, ...]:
     request = WriteRequest(call.reach, operations, expected)
     data = _encoder.encode(SentWrite(call.principal.id, request))

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yunmeng.kernel.store.history.native import sized
+    from yunmeng.kernel.store.history.native import ended, sized, strings
     from yunmeng.kernel.store.history.opening import open_history
     from yunmeng.kernel.store.history.port import (
         Aggregate,
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         HistoryBlock,
         Instance,
         InstanceRows,
+        InstanceSheet,
         Method,
         Point,
         Relation,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from yunmeng.kernel.store.history.server import HistoryServer
     from yunmeng.kernel.store.objects.opening import open_objects
     from yunmeng.kernel.store.objects.port import ObjectInfo, Objects
-    from yunmeng.kernel.store.state.facets import boxes_of, outline_of
+    from yunmeng.kernel.store.state.facets import box_of, boxes_of, outline_of
     from yunmeng.kernel.store.state.opening import open_state_reader, open_state_writer
     from yunmeng.kernel.store.state.port import (
         Commit,
@@ -60,6 +61,7 @@ _PLACES = {
     "HistoryServer": f"{_HISTORY}.server",
     "Instance": f"{_HISTORY}.port",
     "InstanceRows": f"{_HISTORY}.port",
+    "InstanceSheet": f"{_HISTORY}.port",
     "Method": f"{_HISTORY}.port",
     "ObjectInfo": f"{_OBJECTS}.port",
     "Objects": f"{_OBJECTS}.port",
@@ -74,13 +76,16 @@ _PLACES = {
     "Summary": f"{_STATE}.port",
     "TemporalQuery": f"{_HISTORY}.port",
     "TrendStep": f"{_HISTORY}.port",
+    "box_of": f"{_STATE}.facets",
     "boxes_of": f"{_STATE}.facets",
+    "ended": f"{_HISTORY}.native",
     "open_history": f"{_HISTORY}.opening",
     "open_objects": f"{_OBJECTS}.opening",
     "open_state_reader": f"{_STATE}.opening",
     "open_state_writer": f"{_STATE}.opening",
     "outline_of": f"{_STATE}.facets",
     "sized": f"{_HISTORY}.native",
+    "strings": f"{_HISTORY}.native",
     "value_columns": f"{_HISTORY}.rows",
 }
 
@@ -97,6 +102,7 @@ __all__ = [
     "HistoryServer",
     "Instance",
     "InstanceRows",
+    "InstanceSheet",
     "Method",
     "ObjectInfo",
     "Objects",
@@ -111,13 +117,16 @@ __all__ = [
     "Summary",
     "TemporalQuery",
     "TrendStep",
+    "box_of",
     "boxes_of",
+    "ended",
     "open_history",
     "open_objects",
     "open_state_reader",
     "open_state_writer",
     "outline_of",
     "sized",
+    "strings",
     "value_columns",
 ]
 

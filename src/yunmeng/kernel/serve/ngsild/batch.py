@@ -6,6 +6,7 @@ from typing import Any, Literal
 from starlette.responses import Response
 
 from yunmeng.kernel.base import BadInput, YunmengError, check_urn
+from yunmeng.kernel.keeper import Sheet
 from yunmeng.kernel.model import (
     Append,
     Context,
@@ -22,6 +23,7 @@ from yunmeng.kernel.serve.keeping import write
 from yunmeng.kernel.serve.ngsild import intake
 from yunmeng.kernel.serve.ngsild.negotiation import read_batch, read_payload
 from yunmeng.kernel.serve.ngsild.parameters import options
+from yunmeng.kernel.serve.ngsild.sheets import parted
 from yunmeng.kernel.serve.refusals import as_error, problem_document, refusal
 from yunmeng.kernel.serve.replies import empty_reply, json_reply
 from yunmeng.kernel.serve.routes import Call
@@ -33,7 +35,9 @@ _Problem = dict[str, Any]
 
 async def create(call: Call) -> Response:
     """Creates many entities (§5.6.7): 201 with their ids, 207 when some were refused."""
-    done, errors = await _carry_out(call, lambda body, context: Create(intake.entity_of(call, body, context)))
+    done, errors = await _carry_out(
+        call, lambda body, context: Create(intake.entity_of(call, body, context)), "create"
+    )
     return mixed(done, errors) or json_reply([o.id for o in done], 201)
 
 
@@ -43,7 +47,9 @@ async def upsert(call: Call) -> Response:
         "update" if "update" in options(parameters_of(call.request)) else "replace"
     )
     done, errors = await _carry_out(
-        call, lambda body, context: Upsert(intake.entity_of(call, body, context), mode)
+        call,
+        lambda body, context: Upsert(intake.entity_of(call, body, context), mode),
+        "upsert" if mode == "replace" else None,
     )
     refused = mixed(done, errors)
     if refused is not None:
@@ -91,13 +97,18 @@ async def delete(call: Call) -> Response:
     return mixed(done, [*errors, *refused]) or empty_reply()
 
 
-async def _carry_out(call: Call, read: _Reader) -> tuple[list[Outcome], list[_Problem]]:
+async def _carry_out(
+    call: Call, read: _Reader, whole: Literal["create", "upsert"] | None = None
+) -> tuple[list[Outcome], list[_Problem]]:
+    """Has the keeper do what ``read`` makes of each item; ``whole`` entities go as sheets where they can."""
     items, contexts = await read_batch(call)
     for item in as_array(items, "entities"):
         as_object(item, "entity")
-    operations: list[Operation] = []
+    all_of_them = list(zip(items, contexts, strict=True))
+    sheets, others = parted(call, all_of_them, whole) if whole else ([], all_of_them)
+    operations: list[Operation | Sheet] = list(sheets)
     errors: list[_Problem] = []
-    for item, context in zip(items, contexts, strict=True):
+    for item, context in others:
         try:
             if isinstance(context, YunmengError):
                 raise context
@@ -105,7 +116,11 @@ async def _carry_out(call: Call, read: _Reader) -> tuple[list[Outcome], list[_Pr
         except (YunmengError, RecursionError) as failure:
             error = as_error(failure)
             errors.append(_error(call, _id(item), error if error is not None else BadInput("json.deep")))
-    done, refused = sort(call, await write(call, operations) if operations else ())
+    outcomes = await write(call, operations) if operations else ()
+    if sheets and others:
+        order = {_id(item): place for place, item in enumerate(items)}
+        outcomes = sorted(outcomes, key=lambda outcome: order[outcome.id])
+    done, refused = sort(call, outcomes)
     return done, [*errors, *refused]
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from yunmeng.kernel.base import BadInput, format_us, now_us, unit
-from yunmeng.kernel.model import INSTANCE_MEMBERS, Context, Document, expand_entity, expand_fragment
+from yunmeng.kernel.model import INSTANCE_MEMBERS, Context, Document, Table, expand_entity, expand_fragment
 from yunmeng.kernel.serve.routes import Call
 
 _NULL = "urn:ngsi-ld:null"
@@ -44,6 +44,21 @@ def checked(call: Call, document: Document) -> Document:
                 if isinstance(instance, dict):
                     check_instance(cast("Document", instance), latest)
     return document
+
+
+def check_table(call: Call, table: Table) -> None:
+    """Checks entities that were read by columns.
+
+    Raises:
+        BadInput: ``unit.unknown``, ``time.future``.
+    """
+    latest = latest_time(call)
+    for column in table.columns:
+        if column.kind:
+            newest = max(column.observed_at, default="")
+            check_instance({"unitCode": column.unit or None, "observedAt": newest}, latest)
+        else:
+            _check_all(column.instances, latest)
 
 
 def latest_time(call: Call) -> str:

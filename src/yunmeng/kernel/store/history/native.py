@@ -1,6 +1,6 @@
 """ClickHouse's Native format: a block of columns straight from numpy buffers, strings as dictionaries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,9 +19,9 @@ class Fixed:
     type: str
     values: NDArray[np.generic]
 
-    def encode(self) -> bytes:
-        """Returns the column's bytes."""
-        return np.ascontiguousarray(self.values).tobytes()
+    def encode(self) -> Sequence[bytes]:
+        """Returns the column's bytes, in parts."""
+        return (np.ascontiguousarray(self.values).tobytes(),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +32,25 @@ class Keyed:
     codes: NDArray[np.integer]
     type: str = "LowCardinality(String)"
 
-    def encode(self) -> bytes:
-        """Returns the column's bytes."""
+    def encode(self) -> Sequence[bytes]:
+        """Returns the column's bytes, in parts."""
         fits = (n for n, (most, _) in enumerate(_WIDTHS) if len(self.keys) <= most)
         width = next(fits, len(_WIDTHS))
         kind = _WIDTHS[width][1] if width < len(_WIDTHS) else np.uint32
         head = np.array([_SHARED_DICTIONARY, _OWN_KEYS | width, len(self.keys)], np.uint64)
         size = np.array([len(self.codes)], np.uint64)
-        return b"".join(
-            (head.tobytes(), strings(self.keys), size.tobytes(), self.codes.astype(kind).tobytes())
-        )
+        return head.tobytes(), strings(self.keys), size.tobytes(), self.codes.astype(kind).tobytes()
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
     """Strings one by one, each with its length before it already; for columns that are all different."""
 
-    data: bytes
+    data: Sequence[bytes]
     type: str = "String"
 
-    def encode(self) -> bytes:
-        """Returns the column's bytes."""
+    def encode(self) -> Sequence[bytes]:
+        """Returns the column's bytes, in parts."""
         return self.data
 
 
@@ -60,13 +58,13 @@ class Plain:
 class Sparse:
     """Strings of which most are missing: a byte a row tells which, then the texts, as of :func:`optional`."""
 
-    missing: bytes
-    texts: bytes
+    missing: Sequence[bytes]
+    texts: Sequence[bytes]
     type: str = "Nullable(String)"
 
-    def encode(self) -> bytes:
-        """Returns the column's bytes."""
-        return self.missing + self.texts
+    def encode(self) -> Sequence[bytes]:
+        """Returns the column's bytes, in parts."""
+        return *self.missing, *self.texts
 
 
 Column = Fixed | Keyed | Plain | Sparse
@@ -76,15 +74,24 @@ def block(rows: int, columns: dict[str, Column]) -> bytes:
     """Returns one block; every column has ``rows`` rows."""
     parts = [varint(len(columns)), varint(rows)]
     for name, column in columns.items():
-        parts += (strings((name, column.type)), column.encode())
+        parts += (strings((name, column.type)), *column.encode())
     return b"".join(parts)
 
 
 def strings(values: Sequence[str | bytes]) -> bytes:
     """Returns strings with their lengths before them."""
     raw = [value.encode() if isinstance(value, str) else value for value in values]
-    sizes = [_SIZES[size] if size < len(_SIZES) else varint(size) for size in map(len, raw)]
-    return b"".join(chain.from_iterable(zip(sizes, raw, strict=True)))
+    return b"".join(chain.from_iterable(zip(_sizes(raw), raw, strict=True)))
+
+
+def ended(values: Sequence[bytes], ends: Iterable[bytes], length: int) -> bytes:
+    """Returns strings, each with its end of ``length`` bytes, with their lengths before them."""
+    return b"".join(chain.from_iterable(zip(_sizes(values, length), values, ends, strict=False)))
+
+
+def _sizes(values: Sequence[bytes], more: int = 0) -> Iterable[bytes]:
+    lengths = [len(value) + more for value in values]
+    return map(_SIZES.__getitem__ if max(lengths, default=0) < len(_SIZES) else varint, lengths)
 
 
 def sized(raw: bytes) -> bytes:

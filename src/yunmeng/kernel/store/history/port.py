@@ -54,6 +54,27 @@ class InstanceRows(NamedTuple):
     instance_ids: bytes
 
 
+class InstanceSheet(NamedTuple):
+    """All instances of entities of one form that were written at one moment, in columns.
+
+    As :class:`InstanceRows`, but each column has the first place of the ``layout`` for all ``entities``, then
+    the second; ``divisions`` are an entity's each. No ``created_at`` says that all were created ``at`` it.
+    """
+
+    tenant: str
+    entities: Sequence[str]
+    type: str
+    divisions: Sequence[str]
+    at: int
+    created_at: Sequence[int]
+    layout: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+    observed_at: bytes
+    numbers: bytes
+    texts: tuple[bytes, bytes]
+    bodies: bytes
+    instance_ids: bytes
+
+
 @dataclass(slots=True)
 class HistoryBlock:
     """What one insert appends; the same ``token`` twice is stored once."""
@@ -62,6 +83,7 @@ class HistoryBlock:
     observations: list[ObservationBatch] = field(default_factory=list[ObservationBatch])
     instances: list[Instance] = field(default_factory=list[Instance])
     entities: list[InstanceRows] = field(default_factory=list[InstanceRows])
+    sheets: list[InstanceSheet] = field(default_factory=list[InstanceSheet])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from yunmeng.kernel.base import instant_us
 from yunmeng.kernel.model import VALUE_MEMBERS, ObservationBatch
 from yunmeng.kernel.store.history.native import Column, Fixed, Keyed, Plain, Sparse, block, optional, strings
-from yunmeng.kernel.store.history.port import HistoryBlock, Instance, InstanceRows
+from yunmeng.kernel.store.history.port import HistoryBlock, Instance, InstanceRows, InstanceSheet
 
 KEYED = ("tenant", "attribute", "entity", "dataset_id", "type", "division", "unit", "gateway", "frame")
 PLAIN = ("instance_id", "body")
@@ -137,6 +137,31 @@ class Rows:
         self._add_fixed((at, observed > 0, created, modified, number, zeros, zeros, zeros))
         self.count += rows
 
+    def lay(self, sheet: InstanceSheet) -> None:
+        """Adds a sheet, whose columns are laid out already."""
+        entities, places = len(sheet.entities), len(sheet.layout[0])
+        rows = entities * places
+        self._keys["tenant"].repeat(sheet.tenant, rows)
+        self._keys["type"].repeat(sheet.type, rows)
+        for name, values in (("entity", sheet.entities), ("division", sheet.divisions)):
+            keys = self._keys[name]
+            keys.add(np.tile(keys.codes(values), places))
+        for name, values in zip(("attribute", "dataset_id", "unit"), sheet.layout, strict=True):
+            keys = self._keys[name]
+            keys.add(np.repeat(keys.codes(values), entities))
+        self._plain["instance_id"].append(sheet.instance_ids)
+        self._plain["body"].append(sheet.bodies)
+        self._texts.append(sheet.texts)
+        for name in ("gateway", "frame"):
+            self._keys[name].repeat("", rows)
+        observed, number = np.frombuffer(sheet.observed_at, "<i8"), np.frombuffer(sheet.numbers, "<f8")
+        modified = np.full(rows, sheet.at, np.int64)
+        created = np.array(sheet.created_at, np.int64) if sheet.created_at else modified
+        zeros = np.zeros(rows, np.uint8)
+        at = np.where(observed > 0, observed, modified)
+        self._add_fixed((at, observed > 0, created, modified, number, zeros, zeros, zeros))
+        self.count += rows
+
     def _of_layouts(self, name: str, columns: Sequence[tuple[str, ...]]) -> Codes:
         known: dict[tuple[str, ...], Codes] = {}
         parts: list[Codes] = []
@@ -154,11 +179,10 @@ class Rows:
     def encode(self) -> bytes:
         """Returns all rows as one Native block."""
         columns: dict[str, Column] = {name: keys.column() for name, keys in self._keys.items()}
-        columns |= {name: Plain(b"".join(parts)) for name, parts in self._plain.items()}
+        columns |= {name: Plain(parts) for name, parts in self._plain.items()}
         for name, (kind, _) in _FIXED.items():
             columns[name] = Fixed(kind, np.concatenate(self._fixed[name]))
-        missing, texts = (b"".join(parts) for parts in zip(*self._texts, strict=True))
-        columns["text"] = Sparse(missing, texts)
+        columns["text"] = Sparse([missing for missing, _ in self._texts], [texts for _, texts in self._texts])
         return block(self.count, columns)
 
 
@@ -205,4 +229,6 @@ def encode(content: HistoryBlock) -> tuple[int, bytes]:
         rows.write(content.instances)
     if content.entities:
         rows.make(content.entities)
+    for sheet in content.sheets:
+        rows.lay(sheet)
     return rows.count, rows.encode() if rows.count else b""

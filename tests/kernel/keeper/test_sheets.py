@@ -166,3 +166,21 @@ async def test_its_instances_have_the_ids_that_a_replay_would_give_them(house: H
         if isinstance(instances, list) and ":" in attribute
         for one in instances
     }
+
+
+@pytest.mark.parametrize("depth", [100, 300])
+async def test_one_that_is_too_deep_to_be_looked_at_keeps_no_other_out(house: House, depth: int) -> None:
+    several = bodies("deep")
+    await house.write(sheet(several))
+    deep: object = 1
+    for _ in range(depth):
+        deep = [deep]
+    again = bodies("deep", more={"type": "Property", "value": 1})
+    again[2]["more"] = {"type": "Property", "value": deep}
+    table = read_table(again, CORE)
+    assert table is not None
+    made = sheet_of(table, "create")
+    assert made is not None
+    outcomes = await house.write(made, sheet(bodies("after")))
+    assert {one.error for one in outcomes[:4]} <= {"entity.exists", "json.deep"}
+    assert [one.done for one in outcomes[4:]] == ["created"] * 4

@@ -109,6 +109,7 @@ ODD = {
     "no object": {"river": linked(5)},
     "an object that is no URI": {"river": linked("river one")},
     "an end": {"level": {**measured(1), EXPIRY: "2030-01-01T00:00:00Z"}},
+    "a kind that is none": {"level": {"type": ["Property"], "value": 1}},
     "nothing": {"level": None},
     "another type": {"type": "Weir"},
     "a bad id": {"id": "dam one"},
@@ -151,22 +152,40 @@ def test_entities_of_several_forms_are_parted_by_form() -> None:
     assert alike([dams[0], gauges[0], dams[1], gauges[1], dams[2]]) == [dams, gauges]
 
 
-SCALARS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.text(), st.booleans())
-VALUES = st.one_of(
-    SCALARS, st.lists(SCALARS, max_size=2), st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
+SCALARS = st.one_of(
+    st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.text(), st.booleans()
 )
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=3), inner)),
+    max_leaves=4,
+)
+MEMBERS = ("type", "value", "object", "unitCode", "observedAt", "datasetId", "accuracy", "createdAt")
+WORDS = st.sampled_from(["Property", "Relationship", "GeoProperty", AT, OTHER, "MTR", NULL, "@none"])
 INSTANCES = st.one_of(
     st.builds(measured, SCALARS),
-    st.builds(lambda value: {"type": "Property", "value": value}, VALUES),
-    st.builds(linked, st.sampled_from(["urn:ngsi-ld:River:1", "urn:ngsi-ld:River:2", "x", NULL, 5])),
-    st.builds(place, st.floats(-190, 190)),
-    VALUES,
+    st.builds(lambda value: {"type": "Property", "value": value}, JSON),
+    st.builds(linked, st.one_of(WORDS, JSON)),
+    st.builds(place, st.one_of(st.floats(-190, 190), JSON)),
+    st.dictionaries(st.sampled_from(MEMBERS), st.one_of(WORDS, JSON)),
+    JSON,
+)
+ATTRIBUTES = st.fixed_dictionaries(
+    {"level": st.one_of(INSTANCES, st.lists(INSTANCES, max_size=2)), "location": INSTANCES}
 )
 
 
-@given(st.lists(st.fixed_dictionaries({"level": INSTANCES, "location": INSTANCES}), min_size=1, max_size=4))
+@given(st.lists(ATTRIBUTES, min_size=1, max_size=3))
 def test_whatever_comes_it_is_the_same_or_left_to_the_long_way(some: list[dict[str, object]]) -> None:
     several = [{"id": f"urn:ngsi-ld:Dam:{n}", "type": "Dam", **one} for n, one in enumerate(some)]
+    table = read_table(copy.deepcopy(several), CORE)
+    if table is not None:
+        assert documents(table) == alone(several)
+
+
+@given(st.one_of(st.sampled_from(["id", "type", "level"]), st.text(max_size=5)), JSON)
+def test_whatever_a_member_is_nothing_breaks(name: str, value: object) -> None:
+    several = [{**body, name: value} for body in bodies(3)]
     table = read_table(copy.deepcopy(several), CORE)
     if table is not None:
         assert documents(table) == alone(several)

@@ -32,6 +32,7 @@ _CREATED, _MODIFIED = b"\x00" * MOMENT_LENGTH, b"\x01" * MOMENT_LENGTH
 MOMENT = b"\x02" * 24
 _STAMPS = b',"createdAt":"' + _CREATED + b'","modifiedAt":"' + _MODIFIED + b'"'
 _END = _STAMPS + b"}"
+Mode = Literal["create", "upsert", "replace"]
 _Texts = tuple[str, ...]
 _NO_ROWS: tuple[tuple[()], ...] = ((),) * 5
 _SPECIAL = frozenset(("scope", EXPIRY))
@@ -66,7 +67,7 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
     """
 
     id: str
-    mode: Literal["create", "upsert", "replace"]
+    mode: Mode
     shared: bytes
     division: str
     pages: bytes
@@ -84,10 +85,7 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
 
     def plain(self) -> Create | Upsert | Replace:
         """Returns the operation in the form that any state of the entity can be asked with."""
-        document = _decode(self.pages[: self.turn].replace(_STAMPS, b""))
-        if self.mode == "create":
-            return Create(document)
-        return Upsert(document) if self.mode == "upsert" else Replace(document)
+        return whole(self.mode, self.pages[: self.turn].replace(_STAMPS, b""))
 
     def settled(
         self, tenant: str, division: str, at_us: int, at: str, created: Sequence[str]
@@ -133,10 +131,18 @@ class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
         return b"".join(chain.from_iterable(zip_longest(pages.split(_CREATED), moments, fillvalue=b"")))
 
 
+def whole(mode: Mode, body: bytes) -> Create | Upsert | Replace:
+    """Returns the operation on a whole entity whose document is given as JSON."""
+    document = _decode(body)
+    if mode == "create":
+        return Create(document)
+    return Upsert(document) if mode == "upsert" else Replace(document)
+
+
 def prepared(operation: Operation) -> "Operation | Prepared":
     """Returns the operation prepared, or as it is when its kind or a rare member of its entity wants more."""
     if isinstance(operation, Create):
-        mode: Literal["create", "upsert", "replace"] = "create"
+        mode: Mode = "create"
     elif isinstance(operation, Upsert) and operation.mode == "replace":
         mode = "upsert"
     elif isinstance(operation, Replace):
@@ -150,7 +156,7 @@ def prepared(operation: Operation) -> "Operation | Prepared":
         return operation
 
 
-def _prepare(document: Document, mode: Literal["create", "upsert", "replace"]) -> Prepared | None:
+def _prepare(document: Document, mode: Mode) -> Prepared | None:
     if not _SPECIAL.isdisjoint(document):
         return None
     parts = [_encode({"id": document["id"], "type": document["type"]})[:-1]]

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
-from typing import Literal
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,12 +19,14 @@ from yunmeng.kernel.keeper.prepared import (
     MOMENT,
     MOMENT_LENGTH,
     Layout,
+    Mode,
     layout_of,
     moment_us,
     name_of,
     shared_layout,
+    whole,
 )
-from yunmeng.kernel.model import DIVISION, Column, Create, Document, Replace, Table, Upsert
+from yunmeng.kernel.model import DIVISION, Column, Create, Replace, Table, Upsert
 from yunmeng.kernel.store import (
     EntityPut,
     InstanceSheet,
@@ -36,7 +38,6 @@ from yunmeng.kernel.store import (
     value_columns,
 )
 
-Mode = Literal["create", "upsert", "replace"]
 _Box = tuple[float, float, float, float]
 _Columns = tuple[bytes, bytes, bytes]
 
@@ -47,7 +48,18 @@ _NAN = float("nan")
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _encode_lines = msgspec.json.Encoder().encode_lines
-_decode = msgspec.json.Decoder(Document).decode
+
+
+class Single(NamedTuple):
+    """One of a sheet's entities, its document not parsed yet."""
+
+    id: str
+    mode: Mode
+    body: bytes
+
+    def plain(self) -> Create | Upsert | Replace:
+        """Returns the operation in the form that any state of the entity can be asked with."""
+        return whole(self.mode, self.body)
 
 
 class Sheet(msgspec.Struct, frozen=True, tag="sheet"):
@@ -75,11 +87,10 @@ class Sheet(msgspec.Struct, frozen=True, tag="sheet"):
         """What its entities have in common."""
         return layout_of(self.shared)
 
-    def plain(self) -> Iterator[Create | Upsert | Replace]:
-        """Yields the operations in the form that any state of their entities can be asked with."""
-        kind = {"create": Create, "upsert": Upsert, "replace": Replace}[self.mode]
-        for body in self._documents(self.lines.split(b"\n"), [repeat(b"}")] * (len(self.layout.places) + 1)):
-            yield kind(_decode(body))
+    def single(self) -> Iterator[Single]:
+        """Yields its entities one by one, for where they must be looked at."""
+        bodies = self._documents(self.lines.split(b"\n"), [repeat(b"}")] * (len(self.layout.places) + 1))
+        return (Single(id_, self.mode, body) for id_, body in zip(self.ids, bodies, strict=True))
 
     def settled(
         self, tenant: str, home: str, at_us: int, at: str, created: Sequence[tuple[str, ...]] = ()

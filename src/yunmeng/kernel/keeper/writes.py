@@ -10,7 +10,7 @@ from yunmeng.kernel.base import Conflict, Forbidden, NotFound, YunmengError, div
 from yunmeng.kernel.keeper.changes import Changed
 from yunmeng.kernel.keeper.prepared import MOMENT_LENGTH, Prepared
 from yunmeng.kernel.keeper.requests import SentWrite, WriteReply, WriteRequest, evolution_tenant
-from yunmeng.kernel.keeper.sheets import Sheet
+from yunmeng.kernel.keeper.sheets import Sheet, Single
 from yunmeng.kernel.model import (
     DIVISION,
     EXPIRY,
@@ -97,7 +97,7 @@ def subject_ids(operation: Operation | Prepared | Sheet) -> tuple[str, ...]:
     return operation.ids if isinstance(operation, Sheet) else (_subject_id(operation),)
 
 
-def _subject_id(operation: Operation | Prepared) -> str:
+def _subject_id(operation: Operation | Prepared | Single) -> str:
     if isinstance(operation, Create | Upsert | Replace):
         return str(operation.document["id"])
     return operation.id
@@ -166,7 +166,7 @@ class Writer:
         if not isinstance(operation, Sheet):
             return (self._one(operation, reach, principal, stored, written),)
         done = self._put_sheet(operation, reach, principal, stored, written)
-        return done or [self._one(one, reach, principal, stored, written) for one in operation.plain()]
+        return done or [self._one(one, reach, principal, stored, written) for one in operation.single()]
 
     def _put_sheet(
         self, sheet: Sheet, reach: Reach, principal: str, stored: dict[Key, bytes], written: Written
@@ -217,13 +217,13 @@ class Writer:
                 if known is None:
                     return None
                 created.append(known)
-        except YunmengError:
+        except (YunmengError, RecursionError):
             return None
         return created
 
     def _one(
         self,
-        operation: Operation | Prepared,
+        operation: Operation | Prepared | Single,
         reach: Reach,
         principal: str,
         stored: dict[Key, bytes],
@@ -236,6 +236,7 @@ class Writer:
                 done = self._put_whole(operation, current, reach, principal, written)
                 if done is not None:
                     return done
+            if isinstance(operation, Prepared | Single):
                 operation = operation.plain()
             return self._apply(operation, current, reach, principal, written)
         except YunmengError as error:

@@ -6,7 +6,7 @@ refused here: what is unlike the others, or not sound, is for :func:`expand_enti
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from yunmeng.kernel.base import BadInput, check_urn
 from yunmeng.kernel.model import expand
@@ -16,6 +16,7 @@ from yunmeng.kernel.model.expand_values import VALUE_CHECKS, Mode
 from yunmeng.kernel.model.operations import Document
 
 Body = dict[str, Any]
+_Kind = Literal["", "Property", "GeoProperty", "Relationship"]
 
 _TEXT = frozenset((str,))
 _COMMON = ("type", "observedAt", "datasetId")
@@ -37,7 +38,7 @@ class Column(NamedTuple):
     dataset_id: str
     unit: str
     instances: Sequence[Document]
-    kind: Literal["", "Property", "GeoProperty", "Relationship"] = ""
+    kind: _Kind = ""
     values: Sequence[Any] = ()
     observed_at: Sequence[str] = ()
 
@@ -131,8 +132,10 @@ def _plain(mode: Mode, name: str, uri: str, instances: list[dict[str, Any]]) -> 
     members = tuple(instances[0])
     if set(map(tuple, instances)) != {members} or members[:1] != ("type",):
         return None
-    kind = _same(_all(instances, "type"))
-    if kind not in _PLAIN or not _PLAIN[kind].issuperset(members) or VALUE_MEMBERS[kind] not in members:
+    kind: object = _same(_all(instances, "type"))
+    if not isinstance(kind, str) or kind not in _PLAIN:
+        return None
+    if not _PLAIN[kind].issuperset(members) or VALUE_MEMBERS[kind] not in members:
         return None
     values = _all(instances, VALUE_MEMBERS[kind])
     if not _sound(mode, name, kind, values):
@@ -146,7 +149,7 @@ def _plain(mode: Mode, name: str, uri: str, instances: list[dict[str, Any]]) -> 
     observed = _all(instances, "observedAt") if "observedAt" in members else []
     if NULL in (unit, dataset) or not all(map(_is_moment, _distinct(observed))):
         raise _UnlikeError
-    return Column(uri, dataset, unit, instances, kind, values, observed)
+    return Column(uri, dataset, unit, instances, cast("_Kind", kind), values, observed)
 
 
 def _sound(mode: Mode, name: str, kind: str, values: list[Any]) -> bool:

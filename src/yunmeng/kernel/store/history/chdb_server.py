@@ -19,12 +19,12 @@ from typing import IO
 import msgspec
 
 from yunmeng.kernel.base import Broken, Conflict, Unavailable, YunmengError
-from yunmeng.kernel.store.history.engine import Engine, Limits, let_merges_wait, release_mapped_code
+from yunmeng.kernel.store.history.engine import Engine, Limits, release_mapped_code
 from yunmeng.kernel.store.history.http_interface import Interface
 from yunmeng.kernel.store.history.promises import strike_unkept
 
 FOLDER_FORMAT = 1
-_IDLE_S, _TEND_S = 20.0, 2.0
+_IDLE_S = 20.0
 _DRAIN_S = 20.0
 
 
@@ -87,8 +87,7 @@ def read_password(folder: Path) -> str:
 
 def _tend(interface: Interface, stop: threading.Event) -> None:
     released = time.monotonic()
-    while not stop.wait(_TEND_S):
-        let_merges_wait()
+    while not stop.wait(5.0):
         idle = time.monotonic() - interface.last_request
         if idle > _IDLE_S and released < interface.last_request:
             release_mapped_code()

@@ -2,7 +2,6 @@
 
 import ctypes
 import importlib
-import os
 import re
 import sys
 import threading
@@ -17,8 +16,6 @@ from yunmeng.kernel.base import Broken, Unavailable
 
 _HEAVY = ("pyarrow", "pandas", "numpy")
 _DONTNEED = 4
-# with 10 a thread that competes gets a tenth of a processor, which no flood of writes outruns for long
-_MERGING, _PATIENT = "MergeMutate", 10
 
 # Merges take their settings from here alone. They work hours out in blocks, of which a million rows, as it is
 # by itself, take half a gigabyte and more; inserts say their own size.
@@ -225,19 +222,6 @@ def release_mapped_code() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for low, high in _clean_mappings(Path("/proc/self/smaps").read_text(encoding="utf-8")):
         libc.madvise(ctypes.c_void_p(low), ctypes.c_size_t(high - low), _DONTNEED)
-
-
-def let_merges_wait() -> None:
-    """Has the threads that merge parts yield to all that somebody waits for (Linux).
-
-    What they do is never urgent, and takes longer than the writing did.
-    """
-    if sys.platform != "linux":
-        return
-    for thread in Path("/proc/self/task").iterdir():
-        with suppress(OSError):  # a thread may end at any time
-            if (thread / "comm").read_text(encoding="ascii", errors="replace").strip() == _MERGING:
-                os.setpriority(os.PRIO_PROCESS, int(thread.name), _PATIENT)
 
 
 def _clean_mappings(smaps: str) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from yunmeng.kernel.store.history.http_request import (
     Statement,
     body_chunks,
     compress,
+    decoded,
     split_target,
     statement,
 )
@@ -145,7 +146,7 @@ class Interface(ThreadingHTTPServer):
 def _drained(body: Iterator[bytes]) -> bool:
     try:
         return sum(1 for _ in islice(body, _PATIENCE)) < _PATIENCE
-    except EngineError:
+    except ConnectionError:
         return False
 
 
@@ -176,12 +177,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self, path: str, options: dict[str, str], *, read_only: bool) -> None:
         body = body_chunks(self.rfile, self.headers)  # pyright: ignore[reportArgumentType]
+        content = decoded(body, self.headers)  # pyright: ignore[reportArgumentType]
         query_id = options.get("query_id") or self.headers.get("X-ClickHouse-Query-Id") or str(uuid.uuid4())
         try:
             self._check(path, options)
             asked = statement(
                 options,
-                body,
+                content,
                 self.headers.get("Content-Type", ""),
                 self.headers.get("X-ClickHouse-Format", "TabSeparated"),
             )

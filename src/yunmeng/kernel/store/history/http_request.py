@@ -95,14 +95,16 @@ def _form(content_type: str, body: bytes) -> dict[str, str]:
 
 
 def body_chunks(stream: BinaryIO, headers: Mapping[str, str]) -> Iterator[bytes]:
-    """Yields the body, unchunked and decompressed, in pieces of at most a megabyte (before decompression)."""
+    """Yields the body as it was sent, in pieces of at most a megabyte."""
+    if "chunked" in headers.get("Transfer-Encoding", "").lower():
+        return _chunked(stream)
+    return _sized(stream, headers)
+
+
+def decoded(chunks: Iterator[bytes], headers: Mapping[str, str]) -> Iterator[bytes]:
+    """Yields a body decompressed, as ``Content-Encoding`` says."""
     encoding = headers.get("Content-Encoding", "").lower()
-    raw = (
-        _chunked(stream)
-        if "chunked" in headers.get("Transfer-Encoding", "").lower()
-        else _sized(stream, headers)
-    )
-    return _inflate(raw, encoding) if encoding not in ("", "identity") else raw
+    return _inflate(chunks, encoding) if encoding not in ("", "identity") else chunks
 
 
 def _sized(stream: BinaryIO, headers: Mapping[str, str]) -> Iterator[bytes]:

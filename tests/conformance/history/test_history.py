@@ -347,6 +347,14 @@ async def test_delete_takes_an_instance_an_attribute_or_an_entity(history: Histo
     assert [point.entity for point in await history.points(query())] == [meter(2)]
 
 
+async def test_delete_takes_a_tenant(history: History) -> None:
+    await history.insert(HistoryBlock("t", [batch([(1, 0, 0.0), (2, 0, 0.0)])]))
+    await history.delete("other", None)
+    assert await history.count("") == 2
+    await history.delete("", None)
+    assert await history.count() == 0
+
+
 async def test_many_entities_in_one_query(history: History) -> None:
     await history.insert(HistoryBlock("t", [batch([(n, 0, float(n)) for n in range(3000)])]))
     found = await history.points(query(*range(3000)))

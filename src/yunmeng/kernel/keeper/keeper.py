@@ -165,7 +165,7 @@ class Keeper:
             (purge.instance_id,) if purge.instance_id else (),
             purge.dataset_id,
         )
-        if not purge.attribute:
+        if purge.entity is not None and not purge.attribute:
             heads = evolution_tenant(purge.tenant)
             await self._after_commit(RecordsRequest(drop_heads=(purge.entity,), heads_tenant=heads))
         return b""

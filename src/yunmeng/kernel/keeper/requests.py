@@ -113,10 +113,13 @@ class RecordsRequest(msgspec.Struct, frozen=True):
 
 
 class PurgeHistoryRequest(msgspec.Struct, frozen=True):
-    """History to delete: an entity, one of its attributes (and of these one dataset), or one instance."""
+    """History to delete: an entity, one of its attributes (and of these one dataset), or one instance.
+
+    Without an entity (None) all of a tenant; the heads of its evolutions stay.
+    """
 
     tenant: str
-    entity: str
+    entity: str | None
     attribute: str = ""
     instance_id: str = ""
     dataset_id: str | None = None
@@ -126,7 +129,7 @@ class EvolveRequest(msgspec.Struct, frozen=True):
     """Instances to put into the temporal evolution of an entity (ETSI GS CIM 009 §5.6.11 to §5.6.14).
 
     ``head`` says what the entity is where no current one says it; ``replaces`` names the instances that go
-    for the new ones. Answered when the history has the instances.
+    for the new ones. Instances say themselves whose they are. Answered when the history has them.
     """
 
     tenant: str

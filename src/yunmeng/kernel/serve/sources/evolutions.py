@@ -135,7 +135,7 @@ class JoinedHistory:
     async def delete(
         self,
         tenant: str,
-        entity: str,
+        entity: str | None,
         attribute: str = "",
         instances: Sequence[str] = (),
         dataset_id: str | None = None,

@@ -127,12 +127,12 @@ class ClickHouseHistory:
     async def delete(
         self,
         tenant: str,
-        entity: str,
+        entity: str | None,
         attribute: str = "",
         instances: Sequence[str] = (),
         dataset_id: str | None = None,
     ) -> None:
-        """Deletes the history of an entity, an attribute (and dataset), or instances; gone on return."""
+        """Deletes the history of a tenant, an entity, an attribute, or instances; gone on return."""
         removal = queries.removal(tenant, entity, attribute, instances, dataset_id)
         await self._ask(removal, {"lightweight_deletes_sync": "2"})
 

@@ -217,12 +217,15 @@ class History(Protocol):
     async def delete(
         self,
         tenant: str,
-        entity: str,
+        entity: str | None,
         attribute: str = "",
         instances: Sequence[str] = (),
         dataset_id: str | None = None,
     ) -> None:
-        """Deletes the history of an entity, of one of its attributes (and dataset), or some instances."""
+        """Deletes the history of an entity, of one of its attributes (and dataset), or some instances.
+
+        Without an entity (None) all that a tenant has. Gone on return.
+        """
         ...
 
     async def close(self) -> None:

@@ -173,11 +173,17 @@ FROM {TABLE} WHERE {where} GROUP BY part, bucket ORDER BY part, bucket"""
 
 
 def removal(
-    tenant: str, entity: str, attribute: str, instances: Sequence[str], dataset_id: str | None = None
+    tenant: str,
+    entity: str | None,
+    attribute: str = "",
+    instances: Sequence[str] = (),
+    dataset_id: str | None = None,
 ) -> Statement:
-    """Returns the statement that deletes the history of an entity, an attribute or some instances."""
+    """Returns the statement that deletes the history of a tenant, an entity, an attribute or instances."""
     made = Statement()
-    wanted = {"tenant": tenant, "entity": entity}
+    wanted = {"tenant": tenant}
+    if entity is not None:
+        wanted["entity"] = entity
     if attribute:
         wanted["attribute"] = attribute
     if dataset_id is not None:

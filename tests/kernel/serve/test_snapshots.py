@@ -84,6 +84,39 @@ async def test_a_query_that_fails_says_why(
     assert await found(filled, failed) == [urn(0), urn(1)]
 
 
+async def test_what_is_not_the_clients_to_say_is_left_out(filled: httpx.AsyncClient) -> None:
+    """Table 5.2.41-2."""
+    snapshot = await make(filled, asking({}, snapshotStatus="empty", createdAt="2020-01-01T00:00:00Z"))
+    assert snapshot["snapshotStatus"] == "success"
+    assert snapshot["createdAt"] > "2020-01-02"
+
+
+async def test_a_client_may_choose_the_id_once(filled: httpx.AsyncClient) -> None:
+    snapshot = await make(filled, asking({}, id="urn:ngsi-ld:Snapshot:mine"))
+    assert snapshot["id"] == "urn:ngsi-ld:Snapshot:mine"
+    again = await filled.post(SNAPSHOTS, json=asking({}, id=snapshot["id"]))
+    assert (again.status_code, again.json()["key"]) == (409, "snapshot.exists")
+    clone = await make_clone(filled, snapshot, {"type": "Snapshot", "id": "urn:ngsi-ld:Snapshot:too"})
+    assert await found(filled, clone) == [urn(n) for n in range(5)]
+
+
+async def test_what_is_written_into_a_snapshot_stays_inside(filled: httpx.AsyncClient) -> None:
+    """§5.5.15: a snapshot is a place to try things."""
+    snapshot = await make(filled, asking({"q": "level>2"}))
+    inside = {HEADER: snapshot["id"]}
+    changed = await filled.patch(f"{ENTITIES}/{urn(3)}/attrs", json={"level": {"value": 77}}, headers=inside)
+    assert changed.status_code == 204, changed.text
+    assert (await filled.post(ENTITIES, json=meter(9), headers=inside)).status_code == 201
+    gone = await filled.post("/ngsi-ld/v1/entityOperations/delete", json=[urn(4)], headers=inside)
+    assert gone.status_code == 204
+    assert await found(filled, snapshot) == [urn(3), urn(9)]
+    assert await found(filled, snapshot, "type=Meter&q=level==77") == [urn(3)]
+    live = await filled.get(f"{ENTITIES}?type=Meter&options=keyValues")
+    assert [row["level"] for row in live.json()] == [0, 1, 2, 3, 4]
+    past = await filled.get(f"/ngsi-ld/v1/temporal/entities/{urn(3)}?attrs=level", headers=inside)
+    assert [row["value"] for row in past.json()["level"]] == [77]
+
+
 async def test_queries_add_up_and_choose_members(filled: httpx.AsyncClient) -> None:
     snapshot = await make(filled, asking({"q": "level<1", "pick": ["id", "level"]}, {"q": "level==4"}))
     headers = {HEADER: snapshot["id"]}
@@ -182,8 +215,11 @@ async def test_tenants_have_their_own(filled: httpx.AsyncClient) -> None:
         (asking({"type": "Other"}), 400, "query.type"),
         (asking({}, snapshotPriority=0), 400, "snapshot.priority"),
         (asking({}, snapshotLifetime="soon"), 400, "query.duration"),
-        (asking({}, snapshotStatus="success"), 400, "snapshot.read-only"),
-        (asking({}, snapshotTemporalQueries=[]), 422, "snapshot.member"),
+        (asking({}, status="success"), 400, "snapshot.read-only"),
+        (asking({}, snapshotTemporalQueries=[]), 400, "snapshot.queries"),
+        (asking({}, id="no urn"), 400, "id.bad"),
+        (asking({}, endpoint="ftp://there"), 400, "subscription.endpoint"),
+        (asking({}, endpoint=7), 400, "json.text"),
     ],
 )
 async def test_what_makes_no_snapshot(filled: httpx.AsyncClient, body: Any, status: int, key: str) -> None:
@@ -196,7 +232,8 @@ async def test_an_unknown_snapshot_and_what_cannot_be_done_in_one(filled: httpx.
     assert (await filled.get(f"{ENTITIES}?type=Meter", headers=absent)).status_code == 404
     snapshot = await make(filled, asking({}))
     inside = {HEADER: snapshot["id"]}
-    written = await filled.post(ENTITIES, json=meter(9), headers=inside)
-    assert (written.status_code, written.json()["key"]) == (422, "snapshot.entities-only")
+    subscription = {"type": "Subscription", "watchedAttributes": ["level"]}
+    refused = await filled.post("/ngsi-ld/v1/subscriptions", json=subscription, headers=inside)
+    assert (refused.status_code, refused.json()["key"]) == (422, "snapshot.entities-only")
     fixed = await filled.patch(f"{SNAPSHOTS}/{snapshot['id']}", json={"snapshotQueries": []})
     assert (fixed.status_code, fixed.json()["key"]) == (400, "snapshot.read-only")

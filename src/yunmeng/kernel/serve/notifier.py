@@ -17,6 +17,7 @@ from yunmeng.kernel.serve.faring import FARING, Asked
 from yunmeng.kernel.serve.ledger import Ledger, nothing
 from yunmeng.kernel.serve.matching import Watches, headers_of, notification
 from yunmeng.kernel.serve.ngsild.hosted import learn
+from yunmeng.kernel.serve.ngsild.snapshot_telling import SnapshotTeller
 from yunmeng.kernel.serve.progress import Progress
 from yunmeng.kernel.serve.rows import Row, Rows, Told
 from yunmeng.kernel.serve.services import Services
@@ -54,6 +55,7 @@ class Notifier:
         self._acked = 0
         self._reading = 0
         self._sources = SourceTeller(services, self._tell_of_sources)
+        self._snapshots = SnapshotTeller(services, self._tell_of_snapshot)
         known = Known(lambda: self._watches, self._watches.find, self._sources.registrations)
         self._chains = Chains(services, known)
         self._rows = Rows(services, self._watches, self._chains.relay)
@@ -71,6 +73,7 @@ class Notifier:
         for record in await self._services.state.records(SUBSCRIPTION):
             await self._learn(record.tenant, record.id, record.body)
         await self._sources.start()
+        await self._snapshots.start()
         for post in posts:
             self._lanes.add(post)
         await self._chains.start()
@@ -157,6 +160,7 @@ class Notifier:
             else:
                 await self._learn(note.tenant, note.id, record.body)
         await self._sources.note(note)
+        await self._snapshots.note(note)
         self._chains.note(note)
         if note.kind in (SUBSCRIPTION, SOURCE_SUBSCRIPTION):
             self._addresses.pop((note.tenant, note.id), None)
@@ -203,6 +207,10 @@ class Notifier:
         if self._may_notify(watch):
             self._send(watch, body, self._reading)
 
+    def _tell_of_snapshot(self, tenant: str, id_: str, body: Row) -> None:
+        done = self._progress.share(self._reading) if self._reading else nothing
+        self._lanes.add(Post(tenant, id_, _encode(body), time.time(), done))
+
     def _send(self, watch: Watch, body: Row, position: int) -> None:
         done = self._progress.share(position) if position else nothing
         self._lanes.add(self._ledger.born(watch.tenant, watch.id, _encode(body), done))
@@ -218,7 +226,7 @@ class Notifier:
 
     def _address(self, post: Post) -> Address | None:
         key = (post.tenant, post.subscription)
-        known = self._addresses.get(key)
+        known = self._addresses.get(key) or self._snapshots.address(*key)
         if known is None:
             watch = self._watches.find(*key) or self._sources.find(*key)
             if watch is None:

@@ -52,7 +52,7 @@ def show_values(
     """Returns an entity with its values over time; an attribute without any is an empty list."""
     shown = _head(document, view, with_scope=SCOPE not in series)
     for attribute, points in series.items():
-        if not _wanted(attribute, view):
+        if not is_shown(attribute, view):
             continue
         name = SCOPE if attribute == SCOPE else view.context.compact(attribute)
         shown[name] = (
@@ -63,7 +63,8 @@ def show_values(
     return shown
 
 
-def _wanted(attribute: str, view: View) -> bool:
+def is_shown(attribute: str, view: View) -> bool:
+    """Tells whether a view shows an attribute's evolution."""
     if attribute in view.omit:
         return False
     if view.pick:
@@ -161,7 +162,7 @@ def show_aggregates(
     for _, uri, method, start, end, value in rows:
         lists = series.get(uri)
         if lists is None:
-            if uri == SCOPE or not _wanted(uri, view):
+            if uri == SCOPE or not is_shown(uri, view):
                 continue
             lists = series[uri] = {name: [] for name in aggregation.methods}
             shown[view.context.compact(uri)] = {"type": "Property", **lists}

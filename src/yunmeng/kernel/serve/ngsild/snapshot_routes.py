@@ -6,13 +6,15 @@ from typing import Any, cast
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from yunmeng.kernel.base import BadInput, Unsupported, check_urn, now_us, seconds_of
+from yunmeng.kernel.base import BadInput, check_urn, now_us, seconds_of
 from yunmeng.kernel.model import matches, parse_q
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import paths_of
 from yunmeng.kernel.serve.heading import parameters_of
 from yunmeng.kernel.serve.ngsild.negotiation import accepted, answer, read_payload, request_context
+from yunmeng.kernel.serve.ngsild.snapshot_evolutions import read_wanted_evolutions
 from yunmeng.kernel.serve.ngsild.snapshot_filling import copy, fill, read_wanted
+from yunmeng.kernel.serve.ngsild.snapshot_telling import read_receiver
 from yunmeng.kernel.serve.ngsild.snapshots import Snapshot, begin, claim, keep, load, load_all, remove
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
@@ -21,10 +23,16 @@ _QUERIES_MOST = 10
 _USUAL_LIFETIME = "PT1H"
 _LONGEST_S = 7 * 86_400
 _PRIORITIES = range(1, 11)
-_CHANGEABLE = frozenset(("type", "snapshotPriority", "snapshotLifetime"))
-_CREATABLE = _CHANGEABLE | {"snapshotQueries"}
+_CHANGEABLE = frozenset(("type", "snapshotPriority", "snapshotLifetime", "endpoint", "receiverInfo"))
+_CLONED = _CHANGEABLE | {"id"}
+_CREATABLE = _CLONED | {"snapshotQueries", "snapshotTemporalQueries"}
 _PLAIN = frozenset(("id", "type", "createdAt", "modifiedAt"))
-_UNSUPPORTED = frozenset(("snapshotTemporalQueries", "endpoint", "receiverInfo"))
+_TOLD = frozenset(
+    (
+        *("snapshotStatus", "snapshotQueriesDetails", "snapshotTemporalQueriesDetails"),
+        *("createdAt", "modifiedAt", "lastUsedAt", "expiresAt"),
+    )
+)
 
 
 class _Begun(Reply):
@@ -44,19 +52,24 @@ async def create(call: Call) -> Response:
     """Makes a snapshot of what queries find (§5.16.1); it is filled after the answer."""
     payload = await read_payload(call)
     body = _members(payload.value, _CREATABLE)
-    queries = _queries(body.get("snapshotQueries"))
+    queries, temporal = _queries(body, "snapshotQueries"), _queries(body, "snapshotTemporalQueries")
+    if not queries and not temporal:
+        raise BadInput("snapshot.queries", most=_QUERIES_MOST)
     wanted = [read_wanted(call, query, payload.context) for query in queries]
-    held = await begin(call, queries, payload.context.member)
+    evolutions = [read_wanted_evolutions(call, query, payload.context) for query in temporal]
+    held = await begin(call, payload.context.member, _id(body))
+    held.queries, held.temporal_queries = queries, temporal
     _set(held, body)
     await claim(call, held)
-    return _Begun(held, lambda: fill(call, held, wanted))
+    return _Begun(held, lambda: fill(call, held, wanted, evolutions))
 
 
 async def clone(call: Call) -> Response:
-    """Makes a snapshot of the entities of another one (§5.16.2)."""
+    """Makes a snapshot of what another one has (§5.16.2)."""
     original = await _asked(call)
-    body = _members((await read_payload(call)).value, _CHANGEABLE)
-    held = await begin(call, original.queries, original.context)
+    body = _members((await read_payload(call)).value, _CLONED)
+    held = await begin(call, original.context, _id(body))
+    held.queries, held.temporal_queries = original.queries, original.temporal_queries
     _set(held, {"snapshotPriority": original.priority, "snapshotLifetime": original.lifetime, **body})
     await claim(call, held)
     return _Begun(held, lambda: copy(call, held, original))
@@ -68,7 +81,7 @@ async def retrieve(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    """Changes the priority and lifetime of a snapshot (§5.16.4)."""
+    """Changes the priority and lifetime of a snapshot, and who is told of it (§5.16.4)."""
     held = await _asked(call)
     _set(held, _members((await read_payload(call)).value, _CHANGEABLE))
     held.modified_at = now_us()
@@ -89,8 +102,8 @@ async def purge(call: Call) -> Response:
         raise BadInput("snapshot.purge")
     core = call.services.contexts.core
     condition = parse_q(text, core)
-    known = _as_entity(Snapshot("", 0, [], "", 0, 0, "").shown(), core.expand)
-    if not known.keys() >= set(paths_of(condition)):
+    known = {*_PLAIN, *map(core.expand, (_CREATABLE | _TOLD) - _PLAIN)}
+    if not known >= set(paths_of(condition)):
         raise BadInput("snapshot.purge")
     held = await load_all(call)
     await remove(call, [one for one in held if matches(_as_entity(one.shown(), core.expand), condition)])
@@ -117,21 +130,27 @@ def _members(value: object, known: frozenset[str]) -> dict[str, object]:
     body = as_object(value, "snapshot")
     if body.get("type", "Snapshot") != "Snapshot":
         raise BadInput("snapshot.type")
-    if found := sorted(body.keys() & _UNSUPPORTED):
-        raise Unsupported("snapshot.member", names=found)
-    if found := sorted(body.keys() - known):
+    given = {name: member for name, member in body.items() if name not in _TOLD}
+    if found := sorted(given.keys() - known):
         raise BadInput("snapshot.read-only", names=found)
-    return body
+    return given
 
 
-def _queries(value: object) -> list[dict[str, Any]]:
+def _id(body: Mapping[str, object]) -> str:
+    return check_urn(str(body["id"])) if "id" in body else ""
+
+
+def _queries(body: Mapping[str, object], name: str) -> list[dict[str, Any]]:
+    if name not in body:
+        return []
+    value = body[name]
     if not isinstance(value, list) or not 0 < len(cast("list[object]", value)) <= _QUERIES_MOST:
         raise BadInput("snapshot.queries", most=_QUERIES_MOST)
-    return [dict(as_object(one, "snapshotQueries")) for one in cast("list[object]", value)]
+    return [dict(as_object(one, name)) for one in cast("list[object]", value)]
 
 
 def _set(held: Snapshot, body: Mapping[str, object]) -> None:
-    """Takes over the priority and the lifetime, which counts from the creation."""
+    """Takes over the priority, the lifetime, which counts from the creation, and who is to be told."""
     priority = body.get("snapshotPriority", held.priority)
     if isinstance(priority, bool) or not isinstance(priority, int) or priority not in _PRIORITIES:
         raise BadInput("snapshot.priority", low=_PRIORITIES[0], high=_PRIORITIES[-1])
@@ -141,3 +160,5 @@ def _set(held: Snapshot, body: Mapping[str, object]) -> None:
         raise BadInput("query.duration", name="snapshotLifetime", value=lifetime)
     held.priority, held.lifetime = priority, str(lifetime)
     held.expires_at = held.created_at + min(seconds, _LONGEST_S) * 1_000_000
+    endpoint, info = body.get("endpoint", held.endpoint), body.get("receiverInfo", held.receiver_info)
+    held.endpoint, held.receiver_info = read_receiver(endpoint, info)

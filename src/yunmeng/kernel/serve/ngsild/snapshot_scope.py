@@ -1,4 +1,7 @@
-"""Questions put to a snapshot, not to the live entities: ``NGSILD-Snapshot`` (ETSI GS CIM 009 §6.3.22)."""
+"""Operations on a snapshot, not on what is live: ``NGSILD-Snapshot`` (ETSI GS CIM 009 §5.5.15, §6.3.22).
+
+Whatever is done stays inside: no source is asked, nobody is notified.
+"""
 
 from dataclasses import replace
 from functools import wraps
@@ -13,21 +16,22 @@ from yunmeng.kernel.trust import Reach
 
 HEADER = b"ngsild-snapshot"
 
+_RESOURCES = ("entity", "temporal")
 _TENANT = b"ngsild-tenant"
 _USE_NOTED_EVERY_US = 60_000_000
 
 
 def snapshotted(route: Route) -> Route:
-    """Returns a route that answers for a snapshot where the request names one; snapshots can only be read."""
+    """Returns a route that goes to a snapshot where the request names one."""
     if route.path.startswith(PATH):
         return route
-    wrapped = _reading(route.handler) if route.action == "entity.read" else _refusing(route.handler)
-    return replace(route, handler=wrapped)
+    of_entities = route.action.split(".")[0] in _RESOURCES
+    return replace(route, handler=_inside(route.handler) if of_entities else _refusing(route.handler))
 
 
-def _reading(handler: RouteHandler) -> RouteHandler:
+def _inside(handler: RouteHandler) -> RouteHandler:
     @wraps(handler)
-    async def read(call: Call) -> Response:
+    async def go_inside(call: Call) -> Response:
         id_ = header(call.request, HEADER)
         if id_ is None:
             return await handler(call)
@@ -42,7 +46,7 @@ def _reading(handler: RouteHandler) -> RouteHandler:
         response.raw_headers = [*kept, *own, (HEADER, held.id.encode())]
         return response
 
-    return read
+    return go_inside
 
 
 def _refusing(handler: RouteHandler) -> RouteHandler:

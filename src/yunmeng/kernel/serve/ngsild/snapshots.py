@@ -1,4 +1,4 @@
-"""Snapshots as they are kept (ETSI GS CIM 009 §5.2.41, §5.5.15): copies of entities beside the live ones.
+"""Snapshots as they are kept (ETSI GS CIM 009 §5.2.41, §5.5.15): copies beside what is live.
 
 The copies stand under a tenant's name of their own, so that every question about entities can be asked of
 them. Such names are used again, for the store remembers the shapes of entities by tenant. A tenant has a
@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import msgspec
 
-from yunmeng.kernel.base import NotFound, format_us, now_us
-from yunmeng.kernel.keeper import RecordPut
+from yunmeng.kernel.base import Conflict, NotFound, format_us, now_us
+from yunmeng.kernel.keeper import FLUSH, PurgeHistoryRequest, RecordPut, evolution_tenant
 from yunmeng.kernel.model import ContextMember
-from yunmeng.kernel.serve.keeping import keep_copies, keep_records
+from yunmeng.kernel.serve.keeping import keep_copies, keep_records, purge_history
 from yunmeng.kernel.serve.ngsild.representation import decode_document
 from yunmeng.kernel.serve.routes import Call
 from yunmeng.kernel.store import EntityQuery, StateReader
@@ -24,11 +24,14 @@ from yunmeng.kernel.trust import Reach
 KIND = "snapshot"
 PATH = "/ngsi-ld/v1/snapshots"
 SNAPSHOTS_MOST = 32
+ENTITIES_MOST = 10_000
+"""So many entities one query of a snapshot may bring."""
 
 _PLACES = 1_024
 _PAGE = 500
 _USUAL_PRIORITY = 5
 _PREPARING_MOST_US = 600_000_000
+_PATIENCE_S = 30.0
 
 
 class Snapshot(msgspec.Struct, rename="camel"):
@@ -46,6 +49,10 @@ class Snapshot(msgspec.Struct, rename="camel"):
     details: list[dict[str, Any]] = msgspec.field(default_factory=list[dict[str, Any]])
     modified_at: int = 0
     last_used_at: int = 0
+    temporal_queries: list[dict[str, Any]] = msgspec.field(default_factory=list[dict[str, Any]])
+    temporal_details: list[dict[str, Any]] = msgspec.field(default_factory=list[dict[str, Any]])
+    endpoint: str = ""
+    receiver_info: list[dict[str, str]] = msgspec.field(default_factory=list[dict[str, str]])
 
     @property
     def location(self) -> str:
@@ -59,14 +66,21 @@ class Snapshot(msgspec.Struct, rename="camel"):
     def shown(self) -> dict[str, Any]:
         """Returns the snapshot as the interface shows it (§5.2.41)."""
         late = self.status == "preparing" and now_us() > self.created_at + _PREPARING_MOST_US
+        given = {
+            "snapshotQueries": self.queries,
+            "snapshotQueriesDetails": self.details,
+            "snapshotTemporalQueries": self.temporal_queries,
+            "snapshotTemporalQueriesDetails": self.temporal_details,
+            "endpoint": self.endpoint,
+            "receiverInfo": self.receiver_info,
+        }
         return {
             "id": self.id,
             "type": "Snapshot",
             "snapshotStatus": "failure" if late else self.status,
             "snapshotPriority": self.priority,
             "snapshotLifetime": self.lifetime,
-            "snapshotQueries": self.queries,
-            "snapshotQueriesDetails": self.details,
+            **{name: value for name, value in given.items() if value},
             "createdAt": format_us(self.created_at),
             "modifiedAt": format_us(self.modified_at or self.created_at),
             "lastUsedAt": format_us(self.last_used_at or self.created_at),
@@ -81,7 +95,7 @@ class Wider(Protocol):
     local: StateReader
 
 
-_snapshot = msgspec.json.Decoder(Snapshot).decode
+decode_snapshot = msgspec.json.Decoder(Snapshot).decode
 
 
 async def load(call: Call, id_: str) -> Snapshot:
@@ -91,7 +105,7 @@ async def load(call: Call, id_: str) -> Snapshot:
         NotFound: ``snapshot.absent`` also when it has ended.
     """
     record = await call.services.state.record(KIND, call.tenant, id_)
-    held = _snapshot(record.body) if record is not None else None
+    held = decode_snapshot(record.body) if record is not None else None
     if held is None or held.expires_at <= now_us():
         raise NotFound("snapshot.absent", id=id_)
     return held
@@ -99,7 +113,7 @@ async def load(call: Call, id_: str) -> Snapshot:
 
 async def load_all(call: Call) -> list[Snapshot]:
     """Returns all snapshots of the caller's tenant, also those that have ended."""
-    return [_snapshot(record.body) for record in await call.services.state.records(KIND, call.tenant)]
+    return [decode_snapshot(record.body) for record in await call.services.state.records(KIND, call.tenant)]
 
 
 async def keep(call: Call, held: Snapshot) -> None:
@@ -108,9 +122,15 @@ async def keep(call: Call, held: Snapshot) -> None:
     await keep_records(call.services.bus, call.principal, [put])
 
 
-async def begin(call: Call, queries: list[dict[str, Any]], context: ContextMember) -> Snapshot:
-    """Returns a new snapshot without entities; others that have ended, or must make room, are removed."""
+async def begin(call: Call, context: ContextMember, id_: str = "") -> Snapshot:
+    """Returns a new, empty snapshot; others that have ended, or must make room, are removed.
+
+    Raises:
+        Conflict: ``snapshot.exists``.
+    """
     held = await load_all(call)
+    if any(one.id == id_ and one.expires_at > now_us() for one in held):
+        raise Conflict("snapshot.exists", id=id_)
     ended = [one for one in held if one.expires_at <= now_us()]
     living = sorted(
         (one for one in held if one.expires_at > now_us()), key=lambda one: (one.priority, one.last_used_at)
@@ -118,9 +138,8 @@ async def begin(call: Call, queries: list[dict[str, Any]], context: ContextMembe
     surplus = living[: max(0, len(living) - SNAPSHOTS_MOST + 1)]
     await remove(call, (*ended, *surplus))
     now = now_us()
-    return Snapshot(
-        f"urn:ngsi-ld:Snapshot:{uuid4()}", _free(held), queries, context, now, now, "", last_used_at=now
-    )
+    id_ = id_ or f"urn:ngsi-ld:Snapshot:{uuid4()}"
+    return Snapshot(id_, _free(held), [], context, now, now, "", last_used_at=now)
 
 
 def _free(held: Iterable[Snapshot]) -> int:
@@ -139,7 +158,7 @@ async def claim(call: Call, held: Snapshot) -> None:
 
 
 async def remove(call: Call, snapshots: Iterable[Snapshot]) -> None:
-    """Removes snapshots with their entities."""
+    """Removes snapshots with all that they hold."""
     for one in snapshots:
         await keep_records(call.services.bus, call.principal, drops=[(KIND, call.tenant, one.id)])
         await clear(call, one)
@@ -152,9 +171,13 @@ def copies(call: Call) -> StateReader:
 
 
 async def clear(call: Call, held: Snapshot) -> None:
-    """Removes the entities of a snapshot."""
+    """Removes the entities of a snapshot, and their evolutions."""
     tenant = held.tenant(call.tenant)
-    whole = EntityQuery(Reach(tenant), limit=_PAGE)
-    while bodies := (await copies(call).query(whole)).documents:
-        ids = [str(decode_document(body)["id"]) for body in bodies]
-        await keep_copies(call, tenant, drops=ids)
+    for part in (tenant, evolution_tenant(tenant)):
+        whole = EntityQuery(Reach(part), limit=_PAGE)
+        while bodies := (await copies(call).query(whole)).documents:
+            ids = [str(decode_document(body)["id"]) for body in bodies]
+            await keep_copies(call, part, drops=ids)
+    await call.services.bus.request(FLUSH, b"", call.principal, timeout_s=_PATIENCE_S)
+    if await call.services.history.count(tenant):
+        await purge_history(call, PurgeHistoryRequest(tenant, None))

@@ -1,7 +1,7 @@
 """The search for evolutions: what a request wants to see, and what there is of it (ETSI §5.7.4)."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from yunmeng.kernel.base import BadInput
@@ -73,15 +73,21 @@ async def find(call: Call, query: EntityQuery, search: Search, wanted: Page) -> 
     """Returns one page of the entities that have fitting values, whether more follow, and how many."""
     found: list[Found] = []
     count = 0
-    async for chunk in candidates(call, query):
-        await settle(call, chunk)
-        for one in await _fitting(call, query, chunk, search):
+    async for chunk in find_all(call, query, search):
+        for one in chunk:
             if wanted.offset <= count < wanted.offset + wanted.limit:
                 found.append(one)
             count += 1
         if count > wanted.offset + wanted.limit and not wanted.count:
             break
     return found, count > wanted.offset + wanted.limit, count
+
+
+async def find_all(call: Call, query: EntityQuery, search: Search) -> AsyncIterator[list[Found]]:
+    """Yields the entities that have fitting values, by id, some at a time."""
+    async for chunk in candidates(call, query):
+        await settle(call, chunk)
+        yield await _fitting(call, query, chunk, search)
 
 
 async def _fitting(call: Call, query: EntityQuery, chunk: Sequence[Document], search: Search) -> list[Found]:

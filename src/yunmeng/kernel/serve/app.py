@@ -16,6 +16,7 @@ from yunmeng.kernel.base import Broken, NotFound, Unavailable, YunmengError
 from yunmeng.kernel.serve.audit import AuditTrail
 from yunmeng.kernel.serve.body import Asked
 from yunmeng.kernel.serve.desk import DESK, Desk
+from yunmeng.kernel.serve.gathering import Gathering
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.guard import REQUEST_ID, Guard
 from yunmeng.kernel.serve.heading import HEADERS, header, read_headers
@@ -24,6 +25,7 @@ from yunmeng.kernel.serve.lane import WriteLane
 from yunmeng.kernel.serve.language import negotiate
 from yunmeng.kernel.serve.metrics import Metrics
 from yunmeng.kernel.serve.ngsild.contexts import tell_contexts
+from yunmeng.kernel.serve.ngsild.sheets import FEWEST_ALIKE
 from yunmeng.kernel.serve.ngsild.tenants import TENANT_HEADER
 from yunmeng.kernel.serve.pages import page_route
 from yunmeng.kernel.serve.paths import Match, PathTable
@@ -78,7 +80,8 @@ class Application:
         metrics, sources = Metrics(), Sources(services, siblings)
         siblings.tell("metrics", metrics.tell)
         tell_contexts(siblings, services.contexts)
-        self.desk = Desk(table, metrics, trail, Grades(services.types), sources, lane, siblings)
+        grades, creations = Grades(services.types), Gathering(FEWEST_ALIKE)
+        self.desk = Desk(table, metrics, trail, grades, sources, lane, siblings, creations)
         self._guard = Guard(services, trail, Identity(services.accounts))
         self._most = services.settings.http.max_body
         self._prefix, self._numbers = token_hex(4), count(1)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from yunmeng.kernel.serve.audit import AuditTrail
+from yunmeng.kernel.serve.gathering import Gathering
 from yunmeng.kernel.serve.grades import Grades
 from yunmeng.kernel.serve.lane import WriteLane
 from yunmeng.kernel.serve.metrics import Metrics
@@ -28,6 +29,7 @@ class Desk:
     sources: "Sources"
     lane: WriteLane
     siblings: Siblings
+    creations: Gathering
 
 
 def desk(call: Call) -> Desk:

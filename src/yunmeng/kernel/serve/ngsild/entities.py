@@ -12,8 +12,10 @@ from yunmeng.kernel.serve.keeping import write_one
 from yunmeng.kernel.serve.ngsild import entity_maps, intake
 from yunmeng.kernel.serve.ngsild.negotiation import Payload, accepted, answer, read_payload, request_context
 from yunmeng.kernel.serve.ngsild.representation import decode_document, is_alive, read_view, show
+from yunmeng.kernel.serve.ngsild.sheets import created_together
 from yunmeng.kernel.serve.ngsild.tenants import absent
 from yunmeng.kernel.serve.ngsild.versions import applied, fall_back, prefer_of
+from yunmeng.kernel.serve.refusals import refusal
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
 
@@ -35,9 +37,13 @@ async def create(call: Call) -> Response:
     if payload.value in ({}, []):
         # nothing that could be judged (§5.5.4)
         raise BadInput("json.empty")
-    document = intake.entity_of(call, as_object(payload.value, "entity"), payload.context)
-    await write_one(call, Create(document))
-    location = f"{ENTITIES}/{quote(str(document['id']), safe=':@!$&*+,;=')}"
+    body = as_object(payload.value, "entity")
+    outcome = await created_together(call, body, payload.context)
+    if outcome is None:
+        outcome = await write_one(call, Create(intake.entity_of(call, body, payload.context)))
+    elif outcome.done == "refused":
+        raise refusal(outcome)
+    location = f"{ENTITIES}/{quote(outcome.id, safe=':@!$&*+,;=')}"
     return Reply(b"", 201, headers={"Location": location})
 
 

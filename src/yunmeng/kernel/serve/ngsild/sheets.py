@@ -6,15 +6,32 @@ from typing import Any, Literal, cast
 
 from yunmeng.kernel.base import BadInput, YunmengError
 from yunmeng.kernel.keeper import Sheet, sheet_of
-from yunmeng.kernel.model import Context, alike, read_table
+from yunmeng.kernel.model import Context, Outcome, alike, read_table
+from yunmeng.kernel.serve.desk import desk
+from yunmeng.kernel.serve.keeping import write
 from yunmeng.kernel.serve.ngsild.intake import check_table
 from yunmeng.kernel.serve.routes import Call
 
 Item = tuple[object, Context | YunmengError]
 _Body = dict[str, Any]
 
-# below that, columns cost as much as they save; above, other writes would wait for long
-_FEWEST, _MOST = 8, 500
+FEWEST_ALIKE = 8
+"""Below that, columns cost as much as they save."""
+
+# above that, other writes would wait for long
+_MOST = 500
+
+
+async def created_together(call: Call, body: _Body, context: Context) -> Outcome | None:
+    """Creates an entity with others like it that come at the same time; None when it has to be alone."""
+    key = (call.reach, call.principal.id, id(context))
+
+    async def create_all(bodies: Sequence[_Body]) -> list[Outcome | None]:
+        sheets, _ = parted(call, [(one, context) for one in bodies], "create")
+        done = {outcome.id: outcome for outcome in await write(call, sheets)} if sheets else {}
+        return [done.get(str(one.get("id"))) for one in bodies]
+
+    return await desk(call).creations.join(key, body, create_all)
 
 
 def parted(
@@ -39,7 +56,7 @@ def parted(
         for group in alike(bodies):
             for start in range(0, len(group), _MOST):
                 some = group[start : start + _MOST]
-                sheet = _sheet(call, some, contexts[key], mode) if len(some) >= _FEWEST else None
+                sheet = _sheet(call, some, contexts[key], mode) if len(some) >= FEWEST_ALIKE else None
                 if sheet is not None:
                     sheets.append(sheet)
                 else:

@@ -199,6 +199,9 @@ def _config(limits: Limits, profile: Path) -> str:
         "background_schedule_pool_initial_size": "1",
         "max_thread_pool_free_size": "4",
         "max_io_thread_pool_size": "8",
+        # by itself the engine rests for half a second after each part; a deletion goes through all of them
+        "background_processing_pool_task_sleep_seconds_when_no_work_random_part": "0.01",
+        "background_processing_pool_thread_sleep_seconds_if_nothing_to_do": "0.01",
         "users_config": str(profile),
     }
     rows = "".join(f"  <{name}>{escape(value)}</{name}>\n" for name, value in values.items())

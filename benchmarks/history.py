@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 
 from benchmarks.figures import Figure
-from yunmeng.kernel.model import ObservationBatch, Series
+from yunmeng.kernel.model import ObservationBatch, Row, Series, make_batch
 from yunmeng.kernel.store import HistoryBlock, HistoryServer, TemporalQuery
 from yunmeng.kernel.store.history.clickhouse import ClickHouseHistory
 from yunmeng.kernel.trust import Reach
@@ -103,6 +103,19 @@ async def insert(history: ClickHouseHistory, made: list[HistoryBlock]) -> float:
     return round(BLOCK * len(made) / (time.perf_counter() - began))
 
 
+async def deletions(history: ClickHouseHistory) -> list[float]:
+    """Deletes the history of entities that was written a little at a time, in milliseconds each."""
+    taken: list[float] = []
+    for number in range(20):
+        one = Series(f"urn:ngsi-ld:Meter:short-{number}", POWER, METER, "420100", "KWT")
+        batch = make_batch([Row(one, T0, 1.0)], gateway="modbus", received_at=T0)
+        await history.insert(HistoryBlock(f"bench-short-{number}", [batch]))
+        began = time.perf_counter()
+        await history.delete("", one.entity)
+        taken.append(1000 * (time.perf_counter() - began))
+    return taken
+
+
 async def one_long_series(history: ClickHouseHistory) -> TemporalQuery:
     """100,000 seconds of one meter."""
     rows = 100_000
@@ -156,6 +169,8 @@ async def measure(folder: Path, rows: int) -> dict[str, Any]:
     found["trend_all_rows_hourly_ms"] = await milliseconds(
         lambda: history.trend(ALL, METER, POWER, "sum", T0, T0 + DAY_US, 3600), 10
     )
+    taken = await deletions(history)
+    found["delete_ms"] = {"median": round(statistics.median(taken), 1), "most": round(max(taken), 1)}
     await asyncio.sleep(26)
     found["idle_again_pss_mb"] = pss_mb(server.pid)
     await history.close()
@@ -173,6 +188,7 @@ def run(rows: int = 1_000_000) -> list[Figure]:
         Figure("history.bytes", found["bytes_per_row"], "bytes/row"),
         Figure("history.day", found["one_entity_one_day_ms"]["p95"], "ms"),
         Figure("history.aggregates", found["aggregate_100k_whole_range_per_s_8_tasks"], "queries/s"),
+        Figure("history.delete", found["delete_ms"]["median"], "ms", {"most ms": found["delete_ms"]["most"]}),
         Figure("history.aggregate", hourly["p95"], "ms", {"median ms": hourly["median"]}),
     ]
 

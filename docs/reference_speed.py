@@ -24,6 +24,7 @@ ABOUT = {
     "history.insert": ("rows into the history", "rows/s"),
     "history.bytes": ("disk that a row takes", "bytes/row"),
     "history.day": ("one entity, one day, 95th percentile", "ms"),
+    "history.delete": ("the history of an entity deleted, among ten parts", "ms"),
     "history.aggregates": ("aggregates over 100,000 values, eight at a time", "queries/s"),
     "history.aggregate": ("hourly aggregate over 100,000 values, 95th percentile", "ms"),
     "serve.create": (

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from yunmeng.kernel.serve import keeping
 from yunmeng.kernel.serve.ngsild import snapshot_evolutions, snapshots
 
 from .test_temporal import TEMPORAL, at, fill
@@ -112,6 +113,31 @@ async def test_a_clone_has_values_of_its_own_and_what_is_removed_leaves_none(
     place = snapshots.decode_snapshot(record.body).place
     assert await node.services.history.count(f"~snapshot-{place}") == len(kept)
     assert await node.services.history.count(f"~snapshot-{1 - place}") == 0
+
+
+async def test_a_clone_has_all_that_its_original_has(node: Any) -> None:
+    """Also what no query finds: an evolution that has only a scope."""
+    await fill(node, 20)
+    original = await make(node.admin, asking({}))
+    inside = {HEADER: original["id"]}
+    bare = {"id": "urn:ngsi-ld:Station:2", "type": "Station", "scope": "/Hubei"}
+    assert (await node.admin.post(TEMPORAL, json=bare, headers=inside)).status_code == 201
+    clone = await make(node.admin, {"type": "Snapshot"}, f"{SNAPSHOTS}/{original['id']}/clone")
+    assert clone["snapshotStatus"] == "success"
+    both = [
+        (await node.admin.get(f"{TEMPORAL}/{bare['id']}", headers={HEADER: one["id"]})).json()
+        for one in (original, clone)
+    ]
+    assert both[0] == both[1]
+    assert both[0]["scope"]
+
+
+async def test_large_values_go_in_several_messages(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = await fill(node)
+    monkeypatch.setattr(keeping, "LARGEST_MESSAGE", 1_000)
+    snapshot = await make(node.admin, asking({}))
+    assert snapshot["snapshotStatus"] == "success"
+    assert await levels(node.admin, id_, snapshot) == list(range(10, 20))
 
 
 @pytest.mark.parametrize(

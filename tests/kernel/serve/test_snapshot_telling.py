@@ -2,6 +2,11 @@
 
 from typing import Any
 
+import pytest
+
+from yunmeng.kernel.serve.ngsild import snapshot_telling
+
+from .conftest import until
 from .test_subscriptions import notifying, receiver
 
 SNAPSHOTS = "/ngsi-ld/v1/snapshots"
@@ -79,3 +84,57 @@ async def test_who_no_longer_wants_to_hear_is_told_nothing(node: Any) -> None:
         other = await node.admin.post(SNAPSHOTS, json=body(there.url))
         await there.expect(2)
         assert there.got[1][1]["snapshotId"] == other.headers["location"].rpartition("/")[2]
+
+
+async def test_who_could_not_be_told_of_one_that_has_gone_is_told_after_a_restart(node: Any) -> None:
+    async with receiver(status=503) as there:
+        async with notifying(node):
+            made = await node.admin.post(SNAPSHOTS, json=body(there.url))
+            while not there.attempts:
+                await node.flush()
+            assert (await node.admin.delete(made.headers["location"])).status_code == 204
+            await until(lambda: both_parked(node))
+        there.status = 200
+        async with notifying(node):
+            await there.expect(2)
+        assert [one["snapshotStatus"] for _, one in there.got] == ["empty", "empty"]
+        assert there.got[1][1]["expiresAt"] <= there.got[1][1]["notifiedAt"]
+        assert await node.state.records("subscription-status") == []
+
+
+async def both_parked(node: Any) -> bool:
+    return len(await node.state.records("notification")) == 2
+
+
+async def test_a_snapshot_and_a_subscription_may_have_one_id(node: Any) -> None:
+    both = "urn:ngsi-ld:Both:1"
+    async with receiver() as here, receiver() as there, notifying(node):
+        await node.admin.post(SNAPSHOTS, json=body(here.url, id=both))
+        told = {"endpoint": {"uri": there.url}}
+        subscription = {
+            "id": both,
+            "type": "Subscription",
+            "entities": [{"type": "Meter"}],
+            "notification": told,
+        }
+        assert (await node.admin.post("/ngsi-ld/v1/subscriptions", json=subscription)).status_code == 201
+        await here.expect(1)
+        await node.admin.post(
+            "/ngsi-ld/v1/entities",
+            json={"id": "urn:ngsi-ld:Meter:1", "type": "Meter", "level": {"value": 1}},
+        )
+        await there.expect(1)
+        assert [one["type"] for _, one in there.got] == ["Notification"]
+        assert [one["type"] for _, one in here.got] == ["SnapshotNotification"]
+
+
+async def test_what_has_ended_is_removed_and_told(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_telling, "SWEEP_S", 0.1)
+    await node.admin.post("/ngsi-ld/v1/entities", json={"id": "urn:ngsi-ld:Meter:1", "type": "Meter"})
+    async with receiver() as there, notifying(node):
+        made = await node.admin.post(SNAPSHOTS, json=body(there.url, snapshotLifetime="PT1S"))
+        assert made.status_code == 201, made.text
+        await there.expect(2)
+        gone = there.got[-1][1]
+        assert gone["expiresAt"] <= gone["notifiedAt"]
+        assert await node.state.records("snapshot") == []

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from yunmeng.kernel.base import Unavailable
 from yunmeng.kernel.serve.ngsild import snapshot_filling, snapshots
 
 ENTITIES = "/ngsi-ld/v1/entities"
@@ -237,3 +238,100 @@ async def test_an_unknown_snapshot_and_what_cannot_be_done_in_one(filled: httpx.
     assert (refused.status_code, refused.json()["key"]) == (422, "snapshot.entities-only")
     fixed = await filled.patch(f"{SNAPSHOTS}/{snapshot['id']}", json={"snapshotQueries": []})
     assert (fixed.status_code, fixed.json()["key"]) == (400, "snapshot.read-only")
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Has the filling of snapshots wait until the event is set."""
+    go_on, clear = asyncio.Event(), snapshots.Shelf.clear
+
+    async def wait(self: snapshots.Shelf, held: snapshots.Snapshot) -> None:
+        await go_on.wait()
+        await clear(self, held)
+
+    monkeypatch.setattr(snapshots.Shelf, "clear", wait)
+    return go_on
+
+
+async def begun(client: httpx.AsyncClient, id_: str, **members: Any) -> "asyncio.Task[httpx.Response]":
+    """Begins to make a snapshot; returns while it is being filled."""
+    making = asyncio.create_task(client.post(SNAPSHOTS, json=asking({}, id=id_, **members)))
+    async with asyncio.timeout(5):
+        while (await client.get(f"{SNAPSHOTS}/{id_}")).status_code != 200:
+            await asyncio.sleep(0.01)
+    return making
+
+
+MINE = "urn:ngsi-ld:Snapshot:mine"
+
+
+async def test_what_is_changed_while_it_is_filled_stays_changed(
+    filled: httpx.AsyncClient, held_up: asyncio.Event
+) -> None:
+    making = await begun(filled, MINE)
+    assert (await filled.get(f"{SNAPSHOTS}/{MINE}")).json()["snapshotStatus"] == "preparing"
+    asked = await filled.get(f"{ENTITIES}?type=Meter", headers={HEADER: MINE})
+    assert (asked.status_code, asked.json()["key"]) == (409, "snapshot.preparing")
+    early = await filled.post(f"{SNAPSHOTS}/{MINE}/clone", json={"type": "Snapshot"})
+    assert (early.status_code, early.json()["key"]) == (409, "snapshot.preparing")
+    assert (await filled.patch(f"{SNAPSHOTS}/{MINE}", json={"snapshotPriority": 9})).status_code == 200
+    held_up.set()
+    await making
+    shown = (await filled.get(f"{SNAPSHOTS}/{MINE}")).json()
+    assert (shown["snapshotStatus"], shown["snapshotPriority"]) == ("success", 9)
+
+
+async def test_what_is_deleted_while_it_is_filled_stays_deleted(
+    filled: httpx.AsyncClient, held_up: asyncio.Event, node: Any
+) -> None:
+    making = await begun(filled, MINE)
+    deleting = asyncio.create_task(filled.delete(f"{SNAPSHOTS}/{MINE}"))
+    await asyncio.sleep(0.1)
+    assert (await filled.get(f"{SNAPSHOTS}/{MINE}")).status_code == 404
+    held_up.set()
+    await asyncio.gather(making, deleting)
+    assert deleting.result().status_code == 204
+    assert (await filled.get(f"{SNAPSHOTS}/{MINE}")).status_code == 404
+    assert await node.state.records(snapshots.KIND, "") == []
+
+
+async def test_what_cannot_be_stored_is_a_failure(
+    filled: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise Unavailable("keeper.busy", waiting=1)
+
+    monkeypatch.setattr(snapshot_filling, "keep_copies", refuse)
+    snapshot = await make(filled, asking({}))
+    assert snapshot["snapshotStatus"] == "failure"
+    assert snapshot["snapshotQueriesDetails"][0]["problemDetails"]["key"] == "keeper.busy"
+
+
+async def test_of_several_with_one_id_one_is_made(filled: httpx.AsyncClient) -> None:
+    made = await asyncio.gather(*(filled.post(SNAPSHOTS, json=asking({}, id=MINE)) for _ in range(4)))
+    assert sorted(one.status_code for one in made) == [201, 409, 409, 409]
+    assert len(await found(filled, {"id": MINE})) == 5
+
+
+@pytest.mark.parametrize("id_", ["urn:xx:a/b", "urn:xx:a?=b", "urn:xx:a#b", "urn:xx:a%41"])
+async def test_any_id_can_be_found_again(filled: httpx.AsyncClient, id_: str) -> None:
+    made = await filled.post(SNAPSHOTS, json=asking({}, id=id_))
+    location = made.headers["location"]
+    assert (await filled.get(location)).json()["id"] == id_
+    for named in (id_, location, f"http://node.test{location}"):
+        rows = await filled.get(f"{ENTITIES}?type=Meter", headers={HEADER: named})
+        assert (rows.status_code, len(rows.json())) == (200, 5)
+        assert rows.headers[HEADER] == id_
+    assert (await filled.delete(location)).status_code == 204
+
+
+async def test_nothing_of_a_removed_snapshot_is_left(filled: httpx.AsyncClient, node: Any) -> None:
+    snapshot = await make(filled, asking({}))
+    inside = {HEADER: snapshot["id"]}
+    later = {**meter(7), "expiresAt": "2099-01-01T00:00:00Z"}
+    assert (await filled.post(ENTITIES, json=later, headers=inside)).status_code == 201
+    mapped = await filled.get(f"{ENTITIES}?type=Meter&entityMap=true", headers=inside)
+    assert "ngsild-entitymap" in mapped.headers
+    assert (await filled.delete(f"{SNAPSHOTS}/{snapshot['id']}")).status_code == 204
+    for kind in (snapshots.KIND, snapshots.USE, "expiry", "entity-map"):
+        assert await node.state.records(kind) == [], kind

@@ -251,8 +251,7 @@ class Keeper:
         """Nothing was stored: tells the callers, and keeps the observations for the next round."""
         _log.error("the commit failed: %s", error)
         for waiting in round_.waiting:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(error)
+            waiting.refuse(error)
         self._drain.give_back(round_.taken)
         self._filler.forget()
         self._block = round_.block

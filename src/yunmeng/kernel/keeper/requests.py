@@ -91,12 +91,17 @@ class WritesReply(msgspec.Struct, frozen=True):
 
 
 class RecordPut(msgspec.Struct, frozen=True):
-    """A record to store: small JSON by kind and id."""
+    """A record to store: small JSON by kind and id.
+
+    Where it is not ``expected`` that is stored (empty: none is), the whole request is refused with
+    ``entity.changed``; by itself anything is expected.
+    """
 
     kind: str
     tenant: str
     id: str
     body: bytes
+    expected: bytes | None = None
 
 
 class RecordsRequest(msgspec.Struct, frozen=True):

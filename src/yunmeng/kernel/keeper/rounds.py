@@ -1,13 +1,14 @@
 """Rounds: everything that goes into one commit, and what the commit leaves owed."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from yunmeng.kernel.base import format_us, now_us
+from yunmeng.kernel.base import Conflict, YunmengError, format_us, now_us
 from yunmeng.kernel.keeper.changes import Changed
 from yunmeng.kernel.keeper.emitter import (
     BLOCK,
@@ -46,6 +47,11 @@ class Waiting:
 
     request: WritesRequest | RecordsRequest
     answer: "asyncio.Future[WritesReply]"
+
+    def refuse(self, error: YunmengError) -> None:
+        """Answers with an error."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -110,6 +116,7 @@ class Filler:
         expiries: Expiries,
         quarantine_limit: QuarantineLimit,
     ) -> None:
+        self._state = state
         self._writer = Writer(state, home_division)
         self._known = KnownEntities(state)
         self._block_rows = block_rows
@@ -129,7 +136,7 @@ class Filler:
             for (tenant, id), version in round_.written.touched.items():
                 self._expiries.note(commit, tenant, id, version.expires if version is not None else 0, at)
             self._note_known(round_.written)
-        self._fill_records(round_, at)
+        await self._fill_records(round_, at)
         await self._fill_observations(round_, at)
         round_.notes.extend(await self._quarantine_limit.hold(commit, at))
         if round_.block is not None:
@@ -147,21 +154,47 @@ class Filler:
             if version is None:
                 self._known.drop(tenant, id)
 
-    def _fill_records(self, round_: Round, at: int) -> None:
+    async def _fill_records(self, round_: Round, at: int) -> None:
+        fresh: dict[tuple[str, str, str], bytes] = {}
         for waiting in round_.waiting:
-            if isinstance(waiting.request, RecordsRequest):
-                for put in waiting.request.puts:
-                    round_.commit.records.append(Record(put.kind, put.tenant, put.id, put.body, at))
-                    round_.notes.append(RecordNote(put.kind, put.tenant, put.id))
-                for kind, tenant, id in waiting.request.drops:
-                    round_.commit.drop_records.append((kind, tenant, id))
-                    round_.notes.append(RecordNote(kind, tenant, id, dropped=True))
-                self._fill_heads(round_.commit, waiting.request)
+            request = waiting.request
+            if not isinstance(request, RecordsRequest):
+                continue
+            if (changed := await self._changed(request, fresh)) is not None:
+                waiting.refuse(Conflict("entity.changed", id=changed))
+                continue
+            for put in request.puts:
+                round_.commit.records.append(Record(put.kind, put.tenant, put.id, put.body, at))
+                round_.notes.append(RecordNote(put.kind, put.tenant, put.id))
+                if fresh.get(put_key := (put.kind, put.tenant, put.id)) == b"":
+                    round_.commit.drop_records.remove(put_key)
+                fresh[put_key] = put.body
+            for kind, tenant, id in request.drops:
+                round_.commit.drop_records.append((kind, tenant, id))
+                round_.notes.append(RecordNote(kind, tenant, id, dropped=True))
+                fresh[kind, tenant, id] = b""
+            self._fill_heads(round_.commit, request, at)
 
-    def _fill_heads(self, commit: Commit, request: RecordsRequest) -> None:
+    async def _changed(
+        self, request: RecordsRequest, fresh: Mapping[tuple[str, str, str], bytes]
+    ) -> str | None:
+        """Returns the id of a record that is not what is expected; ``fresh`` are those of the round."""
+        for put in request.puts:
+            if put.expected is None:
+                continue
+            key = (put.kind, put.tenant, put.id)
+            stored = None if key in fresh else await self._state.record(*key)
+            current = fresh.get(key, stored.body if stored is not None else b"")
+            if current != put.expected:
+                return put.id
+        return None
+
+    def _fill_heads(self, commit: Commit, request: RecordsRequest, at: int) -> None:
         tenant = request.heads_tenant
         commit.puts.extend(self._writer.put(tenant, head) for head in request.heads)
         commit.removals.extend(EntityRemoval(tenant, id) for id in request.drop_heads)
+        for id in request.drop_heads:
+            self._expiries.note(commit, tenant, id, 0, at)
 
     async def _fill_observations(self, round_: Round, at: int) -> None:
         commit = round_.commit

@@ -33,7 +33,7 @@ Key = tuple[str, str]
 class Post:
     """One notification on its way; ``key`` is the id of its record once it is parked.
 
-    ``over``: it has arrived or was given up.
+    ``over``: it has arrived or was given up. ``address``: where it goes, where no subscription says so.
     """
 
     tenant: str
@@ -45,6 +45,7 @@ class Post:
     attempts: int = 0
     parked: bool = False
     over: bool = False
+    address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

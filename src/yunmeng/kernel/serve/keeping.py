@@ -80,7 +80,11 @@ async def keep_records(
 
 
 async def keep_copies(
-    call: Call, tenant: str, documents: Sequence[Document] = (), drops: Sequence[str] = ()
+    bus: Bus,
+    principal: Principal,
+    tenant: str,
+    documents: Sequence[Document] = (),
+    drops: Sequence[str] = (),
 ) -> None:
     """Has the keeper store documents as they are, and drop ids, under a tenant's name that nobody can give.
 
@@ -88,16 +92,25 @@ async def keep_copies(
     """
     request = RecordsRequest(heads=tuple(documents), drop_heads=tuple(drops), heads_tenant=tenant)
     data = _encoder.encode(request)
-    await call.services.bus.request(RECORDS, data, call.principal, timeout_s=PATIENCE_S)
+    if len(data) > LARGEST_MESSAGE and len(documents) > 1:
+        half = len(documents) // 2
+        await keep_copies(bus, principal, tenant, documents[:half], drops)
+        await keep_copies(bus, principal, tenant, documents[half:])
+        return
+    await bus.request(RECORDS, data, principal, timeout_s=PATIENCE_S)
 
 
-async def purge_history(call: Call, request: PurgeHistoryRequest) -> None:
+async def purge_history(bus: Bus, principal: Principal, request: PurgeHistoryRequest) -> None:
     """Has the keeper delete history."""
-    data = _encoder.encode(request)
-    await call.services.bus.request(PURGE_HISTORY, data, call.principal, timeout_s=PATIENCE_S)
+    await bus.request(PURGE_HISTORY, _encoder.encode(request), principal, timeout_s=PATIENCE_S)
 
 
 async def evolve(call: Call, request: EvolveRequest) -> None:
     """Has the keeper put instances into the history; returns when they can be read."""
-    data = _encoder.encode(request)
+    data, instances = _encoder.encode(request), request.instances
+    if len(data) > LARGEST_MESSAGE and len(instances) > 1:
+        half = len(instances) // 2
+        await evolve(call, msgspec.structs.replace(request, instances=instances[:half]))
+        await evolve(call, EvolveRequest(request.tenant, request.entity, instances=instances[half:]))
+        return
     await call.services.bus.request(EVOLVE, data, call.principal, timeout_s=PATIENCE_S)

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 import msgspec
+from msgspec.structs import replace
 
 from yunmeng.kernel.base import format_us, now_us
 from yunmeng.kernel.keeper import RecordPut
+from yunmeng.kernel.serve.couriers import Address
 from yunmeng.kernel.serve.delivery import Key, Post
 from yunmeng.kernel.serve.describing import Status
+from yunmeng.kernel.serve.endpoint import read_endpoint
 from yunmeng.kernel.serve.keeping import keep_records
 from yunmeng.kernel.serve.services import Services
 from yunmeng.kernel.serve.watching import SUBSCRIPTION_STATUS
@@ -25,12 +28,23 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """A notification at rest; ``born`` is in seconds since 1970 UTC."""
+    """A notification at rest; ``born`` is in seconds since 1970 UTC.
+
+    ``endpoint`` and ``headers`` say where it goes, where no subscription says so.
+    """
 
     subscription: str
     body: str
     born: float
     attempts: int = 0
+    endpoint: str = ""
+    headers: dict[str, str] = {}
+
+    def address(self) -> Address | None:
+        """Returns where it goes, None when its subscription says that."""
+        if not self.endpoint:
+            return None
+        return Address.of(read_endpoint({"endpoint": {"uri": self.endpoint}}), self.headers)
 
 
 _parked = msgspec.json.Decoder(Parked).decode
@@ -55,9 +69,21 @@ class Ledger:
         for record in await state.records(PARKED):
             one, tenant = _parked(record.body), record.tenant
             body = one.body.encode()
-            self.of(tenant, one.subscription)
+            address = one.address()
+            if address is None:
+                self.of(tenant, one.subscription)
             posts.append(
-                Post(tenant, one.subscription, body, one.born, nothing, record.id, one.attempts, parked=True)
+                Post(
+                    tenant,
+                    one.subscription,
+                    body,
+                    one.born,
+                    nothing,
+                    record.id,
+                    one.attempts,
+                    parked=True,
+                    address=address,
+                )
             )
         return posts
 
@@ -136,6 +162,9 @@ class Ledger:
     def _park(self, post: Post) -> RecordPut:
         post.key = post.key or f"{int(post.born * 1_000_000):020d}-{next(self._numbers):010d}"
         record = Parked(post.subscription, post.body.decode(), post.born, post.attempts)
+        if post.address is not None:
+            to = post.address
+            record = replace(record, endpoint=to.endpoint.uri, headers=dict(to.headers))
         return RecordPut(PARKED, post.tenant, post.key, _encode(record))
 
 

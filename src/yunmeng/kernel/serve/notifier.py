@@ -14,7 +14,7 @@ from yunmeng.kernel.model import decode_batch, decode_changes
 from yunmeng.kernel.serve.couriers import Address
 from yunmeng.kernel.serve.delivery import Key, Lanes, Post, Reports
 from yunmeng.kernel.serve.faring import FARING, Asked
-from yunmeng.kernel.serve.ledger import Ledger, nothing
+from yunmeng.kernel.serve.ledger import SERVICE, Ledger, nothing
 from yunmeng.kernel.serve.matching import Watches, headers_of, notification
 from yunmeng.kernel.serve.ngsild.hosted import learn
 from yunmeng.kernel.serve.ngsild.snapshot_telling import SnapshotTeller
@@ -55,7 +55,7 @@ class Notifier:
         self._acked = 0
         self._reading = 0
         self._sources = SourceTeller(services, self._tell_of_sources)
-        self._snapshots = SnapshotTeller(services, self._tell_of_snapshot)
+        self._snapshots = SnapshotTeller(services, SERVICE, self._tell_of_snapshot)
         known = Known(lambda: self._watches, self._watches.find, self._sources.registrations)
         self._chains = Chains(services, known)
         self._rows = Rows(services, self._watches, self._chains.relay)
@@ -207,9 +207,11 @@ class Notifier:
         if self._may_notify(watch):
             self._send(watch, body, self._reading)
 
-    def _tell_of_snapshot(self, tenant: str, id_: str, body: Row) -> None:
+    def _tell_of_snapshot(self, tenant: str, id_: str, address: Address, body: Row) -> None:
         done = self._progress.share(self._reading) if self._reading else nothing
-        self._lanes.add(Post(tenant, id_, _encode(body), time.time(), done))
+        # a blank is in no id, so no subscription has this one
+        lane = f"snapshot {id_}"
+        self._lanes.add(Post(tenant, lane, _encode(body), time.time(), done, address=address))
 
     def _send(self, watch: Watch, body: Row, position: int) -> None:
         done = self._progress.share(position) if position else nothing
@@ -226,7 +228,7 @@ class Notifier:
 
     def _address(self, post: Post) -> Address | None:
         key = (post.tenant, post.subscription)
-        known = self._addresses.get(key) or self._snapshots.address(*key)
+        known = post.address or self._addresses.get(key)
         if known is None:
             watch = self._watches.find(*key) or self._sources.find(*key)
             if watch is None:
@@ -257,6 +259,7 @@ class Notifier:
             await asyncio.sleep(_FLUSH_S)
             now = time.monotonic()
             self._sources.tick()
+            await self._snapshots.tick()
             for watch in self._watches:
                 key = (watch.tenant, watch.id)
                 if watch.interval_s and self._due.setdefault(key, now + watch.interval_s) <= now:

@@ -15,21 +15,21 @@ from yunmeng.kernel.serve.ngsild.evolution import HEAD, SCOPE, instance_of, is_s
 from yunmeng.kernel.serve.ngsild.parameters import Page
 from yunmeng.kernel.serve.ngsild.query_body import body_parameters
 from yunmeng.kernel.serve.ngsild.querying import check_width, read_query
-from yunmeng.kernel.serve.ngsild.representation import View
-from yunmeng.kernel.serve.ngsild.snapshots import ENTITIES_MOST, Snapshot
-from yunmeng.kernel.serve.ngsild.temporal_parameters import TimeWindow, temporal_parameters
+from yunmeng.kernel.serve.ngsild.representation import View, decode_document
+from yunmeng.kernel.serve.ngsild.snapshots import ENTITIES_MOST, Shelf, Snapshot
+from yunmeng.kernel.serve.ngsild.temporal_parameters import temporal_parameters
 from yunmeng.kernel.serve.ngsild.temporal_search import Search, find_all, read_search
 from yunmeng.kernel.serve.ngsild.temporal_selection import Found
 from yunmeng.kernel.serve.refusals import TooMany
-from yunmeng.kernel.serve.replies import JSON
 from yunmeng.kernel.serve.routes import Call
-from yunmeng.kernel.store import EntityQuery, Instance, Point
+from yunmeng.kernel.store import EntityQuery, Instance, Point, TemporalQuery
 from yunmeng.kernel.trust import Reach
 
 VALUES_MOST = 100_000
 """So many values the temporal queries of a snapshot may bring together."""
 
 _SERIES_MOST = 10_000
+_ENTITIES = 50
 _HEADS = 200
 _INSTANCES = 2_000
 _EVERYTHING = 1_000_000
@@ -105,25 +105,41 @@ async def gather_evolutions(call: Call, wanted: WantedEvolutions, into: Gathered
 
 async def store_evolutions(call: Call, held: Snapshot, found: Gathered) -> None:
     """Puts what was found into the history under the name of the snapshot."""
-    tenant = held.tenant(call.tenant)
-    for heads in _parts((_head(one) for one in found.heads.values()), _HEADS):
-        await keep_copies(call, evolution_tenant(tenant), heads)
-    usual = call.services.settings.node.division
-    rows = (_instance(tenant, found.heads[point.entity], point, usual) for point in found.points.values())
+    await _store_heads(call, held, found.heads.values())
+    await _store_points(call, held, found.heads, found.points.values())
+
+
+async def _store_heads(call: Call, held: Snapshot, documents: Iterable[Document]) -> None:
+    tenant = evolution_tenant(held.tenant(call.tenant))
+    for heads in _parts(map(_head, documents), _HEADS):
+        await keep_copies(call.services.bus, call.principal, tenant, heads)
+
+
+async def _store_points(
+    call: Call, held: Snapshot, documents: Mapping[str, Document], points: Iterable[Point]
+) -> None:
+    tenant, usual = held.tenant(call.tenant), call.services.settings.node.division
+    rows = (_instance(tenant, documents[point.entity], point, usual) for point in points)
     for instances in _parts(rows, _INSTANCES):
         await evolve(call, EvolveRequest(tenant, "", instances=instances))
 
 
 async def copy_evolutions(call: Call, held: Snapshot, original: Snapshot) -> None:
-    """Gives a snapshot the evolutions of another one."""
-    reach = Reach(original.tenant(call.tenant))
-    view = View(call.services.contexts.core)
-    search = Search(view, TimeWindow(), None, simple=False, media=JSON, most=_EVERYTHING)
-    async for chunk in find_all(replace(call, reach=reach), EntityQuery(reach), search):
-        found = Gathered()
-        for one in chunk:
-            found.add(one, view)
-        await store_evolutions(call, held, found)
+    """Gives a snapshot the evolutions of another one, all of them whoever asks."""
+    tenant = original.tenant(call.tenant)
+    known: set[str] = set()
+    for part in (tenant, evolution_tenant(tenant)):
+        query = EntityQuery(Reach(part), limit=_ENTITIES)
+        while bodies := (await Shelf.of(call).copies.query(query)).documents:
+            documents = {str(one["id"]): one for one in map(decode_document, bodies)}
+            query = replace(query, after=max(documents))
+            fresh = {id_: one for id_, one in documents.items() if id_ not in known}
+            known.update(documents)
+            if part != tenant:
+                await _store_heads(call, held, fresh.values())
+            if fresh:
+                asked = TemporalQuery(Reach(tenant), tuple(fresh), limit=_EVERYTHING)
+                await _store_points(call, held, fresh, await call.services.history.points(asked))
 
 
 def _parts(rows: Iterable[_Row], size: int) -> Iterator[tuple[_Row, ...]]:

@@ -1,11 +1,12 @@
 """How a snapshot is filled: from queries, or from another one (ETSI GS CIM 009 §5.16.1, §5.16.2)."""
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from yunmeng.kernel.base import YunmengError, now_us
+from yunmeng.kernel.base import NotFound, YunmengError, now_us
 from yunmeng.kernel.model import Context, Document
 from yunmeng.kernel.serve.keeping import keep_copies
 from yunmeng.kernel.serve.ngsild.parameters import Page
@@ -19,7 +20,7 @@ from yunmeng.kernel.serve.ngsild.snapshot_evolutions import (
     gather_evolutions,
     store_evolutions,
 )
-from yunmeng.kernel.serve.ngsild.snapshots import ENTITIES_MOST, Snapshot, clear, copies, keep
+from yunmeng.kernel.serve.ngsild.snapshots import ENTITIES_MOST, Shelf, Snapshot
 from yunmeng.kernel.serve.refusals import TooMany, problem_document
 from yunmeng.kernel.serve.replies import JSON
 from yunmeng.kernel.serve.routes import Call
@@ -64,23 +65,79 @@ async def fill(
     """Carries out the queries, stores what they find, and says how it went (§5.16.1.4)."""
     found: dict[str, Document] = {}
     values = Gathered()
-    held.details = [await _detail(call, _gather(call, one, found)) for one in wanted]
-    held.temporal_details = [await _detail(call, gather_evolutions(call, one, values)) for one in evolutions]
-    # somebody may have ended in the midst of it before, under the same name
-    await clear(call, held)
-    await _store(call, held, found.values())
-    await store_evolutions(call, held, values)
-    held.status = _status([one["resultStatus"] for one in (*held.details, *held.temporal_details)])
-    held.modified_at = now_us()
-    await keep(call, held)
+    details = [await _detail(call, _gather(call, one, found)) for one in wanted]
+    temporal = [await _detail(call, gather_evolutions(call, one, values)) for one in evolutions]
+
+    async def store() -> None:
+        await _store(call, held, found.values())
+        await store_evolutions(call, held, values)
+
+    failure = await _content(call, held, store)
+    if failure is not None:
+        details, temporal = [failure] * len(details), [failure] * len(temporal)
+    await _finish(call, held, _status([*details, *temporal]), details, temporal)
+
+
+async def copy(call: Call, held: Snapshot, original: Snapshot) -> None:
+    """Gives a snapshot what another one has (§5.16.2)."""
+    shelf = Shelf.of(call)
+
+    async def store() -> None:
+        query = EntityQuery(Reach(original.tenant(call.tenant)), limit=_PUTS)
+        while bodies := (await shelf.copies.query(query)).documents:
+            await _store(call, held, [one for body in bodies if (one := living(body)) is not None])
+            query = replace(query, after=str(decode_document(bodies[-1])["id"]))
+        await copy_evolutions(call, held, original)
+        # had it been removed meanwhile, a part would be missing
+        if (await shelf.load(original.id)).created_at != original.created_at:
+            raise NotFound("snapshot.absent", id=original.id)
+
+    failure = await _content(call, held, store)
+    status, details, temporal = original.status, original.details, original.temporal_details
+    if failure is not None:
+        status, details, temporal = "failure", [failure] * len(details), [failure] * len(temporal)
+    await _finish(call, held, status, details, temporal)
+
+
+async def _content(call: Call, held: Snapshot, store: Callable[[], Awaitable[None]]) -> dict[str, Any] | None:
+    """Has the content stored, all or nothing; returns what went wrong, if it did."""
+    shelf = Shelf.of(call)
+    try:
+        # somebody may have ended in the midst of it before, under the same name
+        await shelf.clear(held)
+        await store()
+    except YunmengError as error:
+        with suppress(YunmengError):
+            await shelf.clear(held)
+        return _failure(call, error)
+    return None
+
+
+async def _finish(
+    call: Call, held: Snapshot, status: str, details: list[dict[str, Any]], temporal: list[dict[str, Any]]
+) -> None:
+    def edit(one: Snapshot) -> None:
+        one.status, one.details, one.temporal_details = status, details, temporal
+        one.modified_at = now_us()
+
+    shelf = Shelf.of(call)
+    try:
+        await shelf.change(held, edit)
+    except NotFound:
+        # it was removed before all was there, and somebody else may have its place by now
+        if all(one.id == held.id or one.place != held.place for one in await shelf.load_all()):
+            await shelf.clear(held)
 
 
 async def _detail(call: Call, gathering: Awaitable[bool]) -> dict[str, Any]:
     try:
         return {"resultStatus": "success" if await gathering else "empty"}
     except YunmengError as error:
-        problem = problem_document(error, call.language, etsi=True)
-        return {"resultStatus": "failure", "problemDetails": problem}
+        return _failure(call, error)
+
+
+def _failure(call: Call, error: YunmengError) -> dict[str, Any]:
+    return {"resultStatus": "failure", "problemDetails": problem_document(error, call.language, etsi=True)}
 
 
 async def _gather(call: Call, wanted: Wanted, found: dict[str, Document]) -> bool:
@@ -93,7 +150,8 @@ async def _gather(call: Call, wanted: Wanted, found: dict[str, Document]) -> boo
     return bool(documents)
 
 
-def _status(results: Sequence[str]) -> str:
+def _status(details: Sequence[Mapping[str, Any]]) -> str:
+    results = [detail["resultStatus"] for detail in details]
     if all(result == "success" for result in results):
         return "success"
     if "success" in results:
@@ -104,18 +162,4 @@ def _status(results: Sequence[str]) -> str:
 async def _store(call: Call, held: Snapshot, documents: Iterable[Document]) -> None:
     rest = iter(documents)
     while puts := tuple(islice(rest, _PUTS)):
-        await keep_copies(call, held.tenant(call.tenant), puts)
-
-
-async def copy(call: Call, held: Snapshot, original: Snapshot) -> None:
-    """Gives a snapshot what another one has (§5.16.2)."""
-    await clear(call, held)
-    query = EntityQuery(Reach(original.tenant(call.tenant)), limit=_PUTS)
-    while bodies := (await copies(call).query(query)).documents:
-        documents = [one for body in bodies if (one := living(body)) is not None]
-        await keep_copies(call, held.tenant(call.tenant), documents)
-        query = replace(query, after=str(decode_document(bodies[-1])["id"]))
-    await copy_evolutions(call, held, original)
-    held.status, held.modified_at = original.status, now_us()
-    held.details, held.temporal_details = original.details, original.temporal_details
-    await keep(call, held)
+        await keep_copies(call.services.bus, call.principal, held.tenant(call.tenant), puts)

@@ -6,7 +6,7 @@ from typing import Any, cast
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from yunmeng.kernel.base import BadInput, check_urn, now_us, seconds_of
+from yunmeng.kernel.base import BadInput, Conflict, check_urn, now_us, seconds_of
 from yunmeng.kernel.model import matches, parse_q
 from yunmeng.kernel.serve.body import as_object
 from yunmeng.kernel.serve.grades import paths_of
@@ -15,7 +15,7 @@ from yunmeng.kernel.serve.ngsild.negotiation import accepted, answer, read_paylo
 from yunmeng.kernel.serve.ngsild.snapshot_evolutions import read_wanted_evolutions
 from yunmeng.kernel.serve.ngsild.snapshot_filling import copy, fill, read_wanted
 from yunmeng.kernel.serve.ngsild.snapshot_telling import read_receiver
-from yunmeng.kernel.serve.ngsild.snapshots import Snapshot, begin, claim, keep, load, load_all, remove
+from yunmeng.kernel.serve.ngsild.snapshots import Shelf, Snapshot
 from yunmeng.kernel.serve.replies import Reply, empty_reply
 from yunmeng.kernel.serve.routes import Call
 
@@ -57,10 +57,11 @@ async def create(call: Call) -> Response:
         raise BadInput("snapshot.queries", most=_QUERIES_MOST)
     wanted = [read_wanted(call, query, payload.context) for query in queries]
     evolutions = [read_wanted_evolutions(call, query, payload.context) for query in temporal]
-    held = await begin(call, payload.context.member, _id(body))
+    shelf = Shelf.of(call)
+    held = await shelf.begin(payload.context.member, _id(body))
     held.queries, held.temporal_queries = queries, temporal
     _set(held, body)
-    await claim(call, held)
+    held = await shelf.claim(held)
     return _Begun(held, lambda: fill(call, held, wanted, evolutions))
 
 
@@ -68,10 +69,13 @@ async def clone(call: Call) -> Response:
     """Makes a snapshot of what another one has (§5.16.2)."""
     original = await _asked(call)
     body = _members((await read_payload(call)).value, _CLONED)
-    held = await begin(call, original.context, _id(body))
+    if original.status == "preparing":
+        raise Conflict("snapshot.preparing", id=original.id)
+    shelf = Shelf.of(call)
+    held = await shelf.begin(original.context, _id(body))
     held.queries, held.temporal_queries = original.queries, original.temporal_queries
     _set(held, {"snapshotPriority": original.priority, "snapshotLifetime": original.lifetime, **body})
-    await claim(call, held)
+    held = await shelf.claim(held)
     return _Begun(held, lambda: copy(call, held, original))
 
 
@@ -83,15 +87,18 @@ async def retrieve(call: Call) -> Response:
 async def update(call: Call) -> Response:
     """Changes the priority and lifetime of a snapshot, and who is told of it (§5.16.4)."""
     held = await _asked(call)
-    _set(held, _members((await read_payload(call)).value, _CHANGEABLE))
-    held.modified_at = now_us()
-    await keep(call, held)
-    return await _answered(call, held)
+    body = _members((await read_payload(call)).value, _CHANGEABLE)
+
+    def edit(one: Snapshot) -> None:
+        _set(one, body)
+        one.modified_at = now_us()
+
+    return await _answered(call, await Shelf.of(call).change(held, edit))
 
 
 async def delete(call: Call) -> Response:
     """Deletes a snapshot (§5.16.5)."""
-    await remove(call, (await _asked(call),))
+    await Shelf.of(call).remove((await _asked(call),))
     return empty_reply()
 
 
@@ -105,8 +112,9 @@ async def purge(call: Call) -> Response:
     known = {*_PLAIN, *map(core.expand, (_CREATABLE | _TOLD) - _PLAIN)}
     if not known >= set(paths_of(condition)):
         raise BadInput("snapshot.purge")
-    held = await load_all(call)
-    await remove(call, [one for one in held if matches(_as_entity(one.shown(), core.expand), condition)])
+    shelf = Shelf.of(call)
+    held = await shelf.load_all()
+    await shelf.remove([one for one in held if matches(_as_entity(one.shown(), core.expand), condition)])
     return empty_reply()
 
 
@@ -118,7 +126,7 @@ def _as_entity(shown: Mapping[str, Any], expand: Callable[[str], str]) -> dict[s
 
 
 async def _asked(call: Call) -> Snapshot:
-    return await load(call, check_urn(call.request.path_params["id"]))
+    return await Shelf.of(call).load(check_urn(call.request.path_params["id"]))
 
 
 async def _answered(call: Call, held: Snapshot) -> Response:

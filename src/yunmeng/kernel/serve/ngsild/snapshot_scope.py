@@ -5,12 +5,13 @@ Whatever is done stays inside: no source is asked, nobody is notified.
 
 from dataclasses import replace
 from functools import wraps
+from urllib.parse import unquote
 
 from starlette.responses import Response
 
-from yunmeng.kernel.base import Conflict, Unsupported, now_us
+from yunmeng.kernel.base import Conflict, Unsupported
 from yunmeng.kernel.serve.heading import header
-from yunmeng.kernel.serve.ngsild.snapshots import PATH, Snapshot, keep, load
+from yunmeng.kernel.serve.ngsild.snapshots import PATH, Shelf
 from yunmeng.kernel.serve.routes import Call, Route, RouteHandler
 from yunmeng.kernel.trust import Reach
 
@@ -18,7 +19,6 @@ HEADER = b"ngsild-snapshot"
 
 _RESOURCES = ("entity", "temporal")
 _TENANT = b"ngsild-tenant"
-_USE_NOTED_EVERY_US = 60_000_000
 
 
 def snapshotted(route: Route) -> Route:
@@ -35,10 +35,11 @@ def _inside(handler: RouteHandler) -> RouteHandler:
         id_ = header(call.request, HEADER)
         if id_ is None:
             return await handler(call)
-        held = await load(call, id_.rpartition("/")[2])
+        shelf = Shelf.of(call)
+        held = await shelf.load(_id_in(id_))
         if held.status == "preparing":
             raise Conflict("snapshot.preparing", id=held.id)
-        await _note_use(call, held)
+        await shelf.note_use(held)
         inside = Reach(held.tenant(call.tenant), call.reach.prefixes)
         response = await handler(replace(call, reach=inside))
         own = [(_TENANT, call.tenant.encode())] if call.tenant else []
@@ -59,8 +60,7 @@ def _refusing(handler: RouteHandler) -> RouteHandler:
     return refuse
 
 
-async def _note_use(call: Call, held: Snapshot) -> None:
-    """Stores when a snapshot was used, now and then."""
-    if now_us() - held.last_used_at > _USE_NOTED_EVERY_US:
-        held.last_used_at = now_us()
-        await keep(call, held)
+def _id_in(value: str) -> str:
+    """Returns the id that a header names: by itself, or in the address of the snapshot."""
+    _, found, tail = value.partition(f"{PATH}/")
+    return unquote(tail) if found else value

@@ -1,26 +1,31 @@
 """Who asked for it is told how a snapshot fares (ETSI GS CIM 009 §5.3.4, §5.16.6).
 
 Told is that a snapshot is filled, that it was changed, and that it has gone: then ``expiresAt`` is not after
-``notifiedAt``.
+``notifiedAt``. What goes while nobody follows is not told.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Any, cast
 from uuid import uuid4
 
-from yunmeng.kernel.base import format_us, now_us
+from yunmeng.kernel.base import YunmengError, format_us, now_us
 from yunmeng.kernel.keeper import RecordNote
 from yunmeng.kernel.model import NULL
 from yunmeng.kernel.serve.couriers import Address
 from yunmeng.kernel.serve.endpoint import Endpoint, read_endpoint
-from yunmeng.kernel.serve.ngsild.snapshots import KIND, Snapshot, decode_snapshot
+from yunmeng.kernel.serve.ngsild.snapshots import KIND, Shelf, Snapshot, decode_snapshot
 from yunmeng.kernel.serve.replies import JSON
 from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.trust import Principal
 
-_ADDRESSES_MOST = 10_000
+SWEEP_S = 60.0
 
 Key = tuple[str, str]
-Post = Callable[[str, str, dict[str, Any]], None]
+Post = Callable[[str, str, Address, dict[str, Any]], None]
+
+_log = logging.getLogger("yunmeng.notifier")
 
 
 def read_receiver(endpoint: object, info: object) -> tuple[str, list[dict[str, str]]]:
@@ -42,23 +47,20 @@ def _endpoint(uri: object, info: object) -> Endpoint:
 
 
 class SnapshotTeller:
-    """Follows the snapshots that somebody wants to hear of; hands over what is to be told."""
+    """Follows snapshots: hands over what is to be told, and removes those that have ended."""
 
-    def __init__(self, services: Services, post: Post) -> None:
+    def __init__(self, services: Services, principal: Principal, post: Post) -> None:
         self._services = services
+        self._principal = principal
         self._post = post
-        self._followed: dict[Key, Snapshot] = {}
+        self._held: dict[Key, Snapshot] = {}
         self._told: dict[Key, int] = {}
-        self._addresses: dict[Key, Address] = {}
+        self._due = 0.0
 
     async def start(self) -> None:
-        """Loads the snapshots that somebody wants to hear of."""
+        """Loads the snapshots."""
         for record in await self._services.state.records(KIND):
-            self._follow((record.tenant, record.id), decode_snapshot(record.body))
-
-    def address(self, tenant: str, id_: str) -> Address | None:
-        """Returns where to tell of a snapshot, also of one that has gone."""
-        return self._addresses.get((tenant, id_))
+            self._held[record.tenant, record.id] = decode_snapshot(record.body)
 
     async def note(self, note: RecordNote) -> None:
         """Takes note of a changed record."""
@@ -67,42 +69,34 @@ class SnapshotTeller:
         key = (note.tenant, note.id)
         record = None if note.dropped else await self._services.state.record(KIND, *key)
         if record is None:
-            self._gone(key)
-        elif self._follow(key, decode_snapshot(record.body)):
-            held = self._followed[key]
-            if self._is_news(key, held) and held.status != "preparing":
-                self._tell(key, held, held.expires_at)
+            held = self._held.pop(key, None)
+            self._told.pop(key, None)
+            if held is not None:
+                self._tell(key, held, min(held.expires_at, now_us()))
+            return
+        held = self._held[key] = decode_snapshot(record.body)
+        if held.status != "preparing" and held.modified_at != self._told.get(key):
+            self._told[key] = held.modified_at
+            self._tell(key, held, held.expires_at)
 
-    def _follow(self, key: Key, held: Snapshot) -> bool:
-        if not held.endpoint:
-            self._followed.pop(key, None)
-            return False
-        self._followed[key] = held
-        headers = {"Content-Type": JSON, "Accept": JSON}
-        if key[0]:
-            headers["NGSILD-Tenant"] = key[0]
-        endpoint = _endpoint(held.endpoint, cast("object", held.receiver_info))
-        # what has gone may still have to be told, so addresses stay for a while
-        self._addresses.pop(key, None)
-        self._addresses[key] = Address.of(endpoint, {**headers, **dict(endpoint.receiver)})
-        if len(self._addresses) > _ADDRESSES_MOST:
-            del self._addresses[next(iter(self._addresses))]
-        return True
-
-    def _is_news(self, key: Key, held: Snapshot) -> bool:
-        """Tells a change from the mere note that a snapshot was used; after a start the times tell."""
-        known, self._told[key] = self._told.get(key), held.modified_at
-        if known is None:
-            return held.modified_at >= held.last_used_at
-        return held.modified_at != known
-
-    def _gone(self, key: Key) -> None:
-        self._told.pop(key, None)
-        held = self._followed.pop(key, None)
-        if held is not None:
-            self._tell(key, held, min(held.expires_at, now_us()))
+    async def tick(self) -> None:
+        """Removes what has ended, now and then."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + SWEEP_S
+        now = now_us()
+        for (tenant, id_), held in tuple(self._held.items()):
+            if held.expires_at > now:
+                continue
+            try:
+                await Shelf(self._services, self._principal, tenant).remove((held,))
+            except YunmengError as error:
+                _log.warning("snapshot %s has ended and was not removed: %s", id_, error)
 
     def _tell(self, key: Key, held: Snapshot, expires_at: int) -> None:
+        if not held.endpoint:
+            return
+        tenant, id_ = key
         details = {
             "snapshotQueriesDetails": held.details,
             "temporalSnapshotQueriesDetails": held.temporal_details,
@@ -117,4 +111,10 @@ class SnapshotTeller:
             **{name: rows for name, rows in details.items() if rows},
             "expiresAt": format_us(expires_at),
         }
-        self._post(*key, body)
+        self._post(tenant, id_, _address(tenant, held), body)
+
+
+def _address(tenant: str, held: Snapshot) -> Address:
+    endpoint = _endpoint(held.endpoint, cast("object", held.receiver_info))
+    headers = {"Content-Type": JSON, "Accept": JSON, **({"NGSILD-Tenant": tenant} if tenant else {})}
+    return Address.of(endpoint, {**headers, **dict(endpoint.receiver)})

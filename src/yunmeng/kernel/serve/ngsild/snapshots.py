@@ -5,9 +5,13 @@ them. Such names are used again, for the store remembers the shapes of entities 
 bounded number of snapshots; the one of least priority, of these the one unused for longest, makes room.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from secrets import choice
 from typing import Any, Protocol, runtime_checkable
+from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
@@ -16,12 +20,15 @@ from yunmeng.kernel.base import Conflict, NotFound, format_us, now_us
 from yunmeng.kernel.keeper import FLUSH, PurgeHistoryRequest, RecordPut, evolution_tenant
 from yunmeng.kernel.model import ContextMember
 from yunmeng.kernel.serve.keeping import keep_copies, keep_records, purge_history
+from yunmeng.kernel.serve.ngsild import entity_maps
 from yunmeng.kernel.serve.ngsild.representation import decode_document
 from yunmeng.kernel.serve.routes import Call
-from yunmeng.kernel.store import EntityQuery, StateReader
-from yunmeng.kernel.trust import Reach
+from yunmeng.kernel.serve.services import Services
+from yunmeng.kernel.store import EntityQuery, Record, StateReader
+from yunmeng.kernel.trust import Principal, Reach
 
 KIND = "snapshot"
+USE = "snapshot-use"
 PATH = "/ngsi-ld/v1/snapshots"
 SNAPSHOTS_MOST = 32
 ENTITIES_MOST = 10_000
@@ -31,6 +38,7 @@ _PLACES = 1_024
 _PAGE = 500
 _USUAL_PRIORITY = 5
 _PREPARING_MOST_US = 600_000_000
+_USE_NOTED_EVERY_US = 60_000_000
 _PATIENCE_S = 30.0
 
 
@@ -57,7 +65,7 @@ class Snapshot(msgspec.Struct, rename="camel"):
     @property
     def location(self) -> str:
         """Where the snapshot is found."""
-        return f"{PATH}/{self.id}"
+        return f"{PATH}/{quote(self.id, safe=':@!$&*+,;=')}"
 
     def tenant(self, owner: str) -> str:
         """Returns under which tenant's name the copies stand; ``~`` is in no name that a client can give."""
@@ -98,48 +106,139 @@ class Wider(Protocol):
 decode_snapshot = msgspec.json.Decoder(Snapshot).decode
 
 
-async def load(call: Call, id_: str) -> Snapshot:
-    """Returns a snapshot of the caller's tenant.
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The snapshots of one tenant; what is changed of them is changed in somebody's name."""
 
-    Raises:
-        NotFound: ``snapshot.absent`` also when it has ended.
-    """
-    record = await call.services.state.record(KIND, call.tenant, id_)
-    held = decode_snapshot(record.body) if record is not None else None
-    if held is None or held.expires_at <= now_us():
-        raise NotFound("snapshot.absent", id=id_)
+    services: Services
+    principal: Principal
+    tenant: str
+
+    @classmethod
+    def of(cls, call: Call) -> "Shelf":
+        """Returns the shelf that a call is about."""
+        return cls(call.services, call.principal, call.tenant)
+
+    @property
+    def copies(self) -> StateReader:
+        """The reader for copies: no source has any."""
+        state = self.services.state
+        return state.local if isinstance(state, Wider) else state
+
+    async def load(self, id_: str) -> Snapshot:
+        """Returns a snapshot.
+
+        Raises:
+            NotFound: ``snapshot.absent`` also when it has ended.
+        """
+        held, _ = await self._load(id_)
+        use = await self.services.state.record(USE, self.tenant, id_)
+        return _used(held, use)
+
+    async def _load(self, id_: str) -> tuple[Snapshot, bytes]:
+        record = await self.services.state.record(KIND, self.tenant, id_)
+        held = decode_snapshot(record.body) if record is not None else None
+        if record is None or held is None or held.expires_at <= now_us():
+            raise NotFound("snapshot.absent", id=id_)
+        return held, record.body
+
+    async def load_all(self) -> list[Snapshot]:
+        """Returns all snapshots, also those that have ended."""
+        state = self.services.state
+        uses = {record.id: record for record in await state.records(USE, self.tenant)}
+        records = await state.records(KIND, self.tenant)
+        return [_used(decode_snapshot(record.body), uses.get(record.id)) for record in records]
+
+    async def change(self, held: Snapshot, edit: Callable[[Snapshot], None]) -> Snapshot:
+        """Has a snapshot changed, whatever else is changed of it at the same time.
+
+        Raises:
+            NotFound: ``snapshot.absent``, also when another one has the id now.
+        """
+        while True:
+            fresh, body = await self._load(held.id)
+            if fresh.created_at != held.created_at:
+                raise NotFound("snapshot.absent", id=held.id)
+            edit(fresh)
+            try:
+                await self._put(fresh, body)
+            except Conflict:
+                continue
+            return fresh
+
+    async def _put(self, held: Snapshot, expected: bytes) -> None:
+        put = RecordPut(KIND, self.tenant, held.id, msgspec.json.encode(held), expected)
+        await keep_records(self.services.bus, self.principal, [put])
+
+    async def note_use(self, held: Snapshot) -> None:
+        """Stores when a snapshot was used, now and then."""
+        if now_us() - held.last_used_at > _USE_NOTED_EVERY_US:
+            put = RecordPut(USE, self.tenant, held.id, msgspec.json.encode(now_us()))
+            await keep_records(self.services.bus, self.principal, [put])
+
+    async def begin(self, context: ContextMember, id_: str = "") -> Snapshot:
+        """Returns a new, empty snapshot; others that have ended, or must make room, are removed.
+
+        Raises:
+            Conflict: ``snapshot.exists``.
+        """
+        held = await self.load_all()
+        now = now_us()
+        living = sorted(
+            (one for one in held if one.expires_at > now), key=lambda one: (one.priority, one.last_used_at)
+        )
+        if any(one.id == id_ for one in living):
+            raise Conflict("snapshot.exists", id=id_)
+        surplus = living[: max(0, len(living) - SNAPSHOTS_MOST + 1)]
+        await self.remove([one for one in held if one.expires_at <= now] + surplus)
+        id_ = id_ or f"urn:ngsi-ld:Snapshot:{uuid4()}"
+        return Snapshot(id_, _free(held), [], context, now, now, "", last_used_at=now)
+
+    async def claim(self, held: Snapshot) -> Snapshot:
+        """Stores a new snapshot under a place that no other has: who finds a rival there moves on.
+
+        Raises:
+            Conflict: ``snapshot.exists``.
+        """
+        try:
+            await self._put(held, b"")
+        except Conflict:
+            raise Conflict("snapshot.exists", id=held.id) from None
+        while True:
+            others = [one for one in await self.load_all() if one.id != held.id]
+            if all(one.place != held.place for one in others):
+                return held
+            held = await self.change(held, partial(_move, place=_free(others)))
+
+    async def remove(self, snapshots: Iterable[Snapshot]) -> None:
+        """Removes snapshots with all that they hold; nobody has their places before all is gone."""
+        for one in snapshots:
+            with suppress(NotFound):
+                await self.change(one, _end)
+            await self.clear(one)
+            drops = [(kind, self.tenant, one.id) for kind in (KIND, USE)]
+            await keep_records(self.services.bus, self.principal, drops=drops)
+
+    async def clear(self, held: Snapshot) -> None:
+        """Removes the entities of a snapshot, and their evolutions and maps."""
+        bus, tenant = self.services.bus, held.tenant(self.tenant)
+        for part in (tenant, evolution_tenant(tenant)):
+            whole = EntityQuery(Reach(part), limit=_PAGE)
+            while bodies := (await self.copies.query(whole)).documents:
+                ids = [str(decode_document(body)["id"]) for body in bodies]
+                await keep_copies(bus, self.principal, part, drops=ids)
+        maps = await self.services.state.records(entity_maps.KIND, tenant)
+        if maps:
+            await keep_records(bus, self.principal, drops=[(one.kind, tenant, one.id) for one in maps])
+        await bus.request(FLUSH, b"", self.principal, timeout_s=_PATIENCE_S)
+        if await self.services.history.count(tenant):
+            await purge_history(bus, self.principal, PurgeHistoryRequest(tenant, None))
+
+
+def _used(held: Snapshot, use: Record | None) -> Snapshot:
+    if use is not None:
+        held.last_used_at = max(held.last_used_at, msgspec.json.decode(use.body, type=int))
     return held
-
-
-async def load_all(call: Call) -> list[Snapshot]:
-    """Returns all snapshots of the caller's tenant, also those that have ended."""
-    return [decode_snapshot(record.body) for record in await call.services.state.records(KIND, call.tenant)]
-
-
-async def keep(call: Call, held: Snapshot) -> None:
-    """Stores what is known of a snapshot."""
-    put = RecordPut(KIND, call.tenant, held.id, msgspec.json.encode(held))
-    await keep_records(call.services.bus, call.principal, [put])
-
-
-async def begin(call: Call, context: ContextMember, id_: str = "") -> Snapshot:
-    """Returns a new, empty snapshot; others that have ended, or must make room, are removed.
-
-    Raises:
-        Conflict: ``snapshot.exists``.
-    """
-    held = await load_all(call)
-    if any(one.id == id_ and one.expires_at > now_us() for one in held):
-        raise Conflict("snapshot.exists", id=id_)
-    ended = [one for one in held if one.expires_at <= now_us()]
-    living = sorted(
-        (one for one in held if one.expires_at > now_us()), key=lambda one: (one.priority, one.last_used_at)
-    )
-    surplus = living[: max(0, len(living) - SNAPSHOTS_MOST + 1)]
-    await remove(call, (*ended, *surplus))
-    now = now_us()
-    id_ = id_ or f"urn:ngsi-ld:Snapshot:{uuid4()}"
-    return Snapshot(id_, _free(held), [], context, now, now, "", last_used_at=now)
 
 
 def _free(held: Iterable[Snapshot]) -> int:
@@ -147,37 +246,9 @@ def _free(held: Iterable[Snapshot]) -> int:
     return choice([number for number in range(_PLACES) if number not in taken])
 
 
-async def claim(call: Call, held: Snapshot) -> None:
-    """Stores a new snapshot under a place that no other has: who finds a rival there moves on."""
-    while True:
-        await keep(call, held)
-        others = [one for one in await load_all(call) if one.id != held.id]
-        if all(one.place != held.place for one in others):
-            return
-        held.place = _free(others)
+def _end(held: Snapshot) -> None:
+    held.expires_at = now_us()
 
 
-async def remove(call: Call, snapshots: Iterable[Snapshot]) -> None:
-    """Removes snapshots with all that they hold."""
-    for one in snapshots:
-        await keep_records(call.services.bus, call.principal, drops=[(KIND, call.tenant, one.id)])
-        await clear(call, one)
-
-
-def copies(call: Call) -> StateReader:
-    """Returns the reader for copies: no source has any."""
-    state = call.services.state
-    return state.local if isinstance(state, Wider) else state
-
-
-async def clear(call: Call, held: Snapshot) -> None:
-    """Removes the entities of a snapshot, and their evolutions."""
-    tenant = held.tenant(call.tenant)
-    for part in (tenant, evolution_tenant(tenant)):
-        whole = EntityQuery(Reach(part), limit=_PAGE)
-        while bodies := (await copies(call).query(whole)).documents:
-            ids = [str(decode_document(body)["id"]) for body in bodies]
-            await keep_copies(call, part, drops=ids)
-    await call.services.bus.request(FLUSH, b"", call.principal, timeout_s=_PATIENCE_S)
-    if await call.services.history.count(tenant):
-        await purge_history(call, PurgeHistoryRequest(tenant, None))
+def _move(held: Snapshot, place: int) -> None:
+    held.place = place

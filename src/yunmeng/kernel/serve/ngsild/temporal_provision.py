@@ -117,7 +117,7 @@ async def delete(call: Call) -> Response:
         # what the evolution has made goes with it
         await write_one(call, Delete(id_))
     await settle(call, [document])
-    await purge_history(call, PurgeHistoryRequest(call.tenant, id_))
+    await _purge(call, PurgeHistoryRequest(call.tenant, id_))
     return empty_reply()
 
 
@@ -129,7 +129,7 @@ async def delete_attribute(call: Call) -> Response:
     await settle(call, [document])
     dataset = None if flag(parameters, "deleteAll") else parameters.get("datasetId", "")
     await _stored(call, id_, attribute, dataset=dataset)
-    await purge_history(call, PurgeHistoryRequest(call.tenant, id_, attribute, dataset_id=dataset))
+    await _purge(call, PurgeHistoryRequest(call.tenant, id_, attribute, dataset_id=dataset))
     return empty_reply()
 
 
@@ -139,8 +139,12 @@ async def delete_instance(call: Call) -> Response:
     instance_id = check_urn(call.request.path_params["instance"])
     await _existing(call, id_)
     await _stored(call, id_, attribute, instance_id)
-    await purge_history(call, PurgeHistoryRequest(call.tenant, id_, attribute, instance_id))
+    await _purge(call, PurgeHistoryRequest(call.tenant, id_, attribute, instance_id))
     return empty_reply()
+
+
+async def _purge(call: Call, request: PurgeHistoryRequest) -> None:
+    await purge_history(call.services.bus, call.principal, request)
 
 
 async def _path_attribute(call: Call) -> str:

@@ -140,6 +140,17 @@ def upsert(broker: Broker, entities: int) -> tuple[float, dict[str, float]]:
     return entities / took, {"s": round(took, 1)}
 
 
+def rest(broker: Broker, most_s: float = 180.0) -> float:
+    """Waits until nothing of a load is left to do, merges of the history above all; returns for how long."""
+    began = time.perf_counter()
+    idle = False
+    while not idle and time.perf_counter() - began < most_s:
+        before = sum(map(cpu_seconds, broker.processes().values()))
+        time.sleep(3)
+        idle = sum(map(cpu_seconds, broker.processes().values())) - before < 0.3
+    return round(time.perf_counter() - began, 1)
+
+
 def press(broker: Broker, path: str, entities: int, seconds: float) -> tuple[float, dict[str, float]]:
     """Has ``wrk`` drive one path; returns answers a second and the latencies in ms."""
     done = subprocess.run(
@@ -221,7 +232,7 @@ def measure(
     """Measures paths on one broker, which holds the entities then."""
     with tempfile.TemporaryDirectory() as folder, running(free_port(), Path(folder), *settings) as broker:
         figures = [measured(broker, "upsert", lambda: upsert(broker, entities))]
-        time.sleep(3)
+        figures[0].parts["rest s"] = rest(broker)
         memory = broker.memory_mb()
         figures += [
             Figure("broker.memory", sum(memory.values()), "MB", memory),

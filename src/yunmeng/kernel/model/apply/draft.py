@@ -140,10 +140,10 @@ class Draft:
 
     def add_types(self, types: list[str]) -> None:
         """Adds types that the entity does not have yet."""
-        before: list[str] = self.document.get("type", [])
-        after = list(dict.fromkeys((*before, *types)))
-        if after != before:
-            self.document["type"] = after
+        known: list[str] = self.document.get("type", [])
+        added = [name for name in dict.fromkeys(types) if name not in known]
+        if added:
+            self.document["type"] = [*known, *added]
             self.touched["type"] = None
 
     def set_scopes(self, scopes: list[str]) -> None:

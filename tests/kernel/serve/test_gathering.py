@@ -10,6 +10,7 @@ import pytest
 
 from yunmeng.kernel.serve import NGSI_LD_ROUTES, create_app
 from yunmeng.kernel.serve.gathering import Gathering
+from yunmeng.kernel.serve.ngsild import sheets
 
 from .conftest import Node, browser
 
@@ -94,6 +95,17 @@ async def test_each_creation_has_its_own_answer(anybody: httpx.AsyncClient) -> N
     assert made[3].json()["key"] == "entity.exists"
     assert codes[:3] + codes[4:30] == [201] * 29
     assert codes[30:] == [400, 400, 400]
+
+
+async def test_what_is_too_much_together_goes_alone(
+    anybody: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "LARGEST_MESSAGE", 500)
+    assert (await anybody.get(f"{ENTITIES}?type=Meter")).json() == []
+    made = await create(anybody, [meter(n) for n in range(20)])
+    assert [one.status_code for one in made] == [201] * 20
+    rows = (await anybody.get(f"{ENTITIES}?type=Meter&options=sysAttrs")).json()
+    assert len({row["createdAt"] for row in rows}) == 20
 
 
 async def test_of_two_with_one_id_one_is_made(anybody: httpx.AsyncClient) -> None:

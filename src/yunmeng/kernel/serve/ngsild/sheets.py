@@ -9,6 +9,7 @@ from yunmeng.kernel.keeper import Sheet, sheet_of
 from yunmeng.kernel.model import Context, Outcome, alike, read_table
 from yunmeng.kernel.serve.desk import desk
 from yunmeng.kernel.serve.keeping import write
+from yunmeng.kernel.serve.lane import LARGEST_MESSAGE
 from yunmeng.kernel.serve.ngsild.intake import check_table
 from yunmeng.kernel.serve.routes import Call
 
@@ -74,7 +75,9 @@ def _sheet(
         check_table(call, table)
     except BadInput:
         return None
-    return sheet_of(table, mode)
+    sheet = sheet_of(table, mode)
+    # one by one they fit into messages
+    return sheet if sheet is not None and len(sheet.lines) < LARGEST_MESSAGE else None
 
 
 def _all_different(items: Sequence[Item]) -> bool:

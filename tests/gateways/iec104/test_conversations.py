@@ -489,6 +489,8 @@ async def test_the_transfer_is_stopped_and_started(listening: Listening, port: P
     assert (await outside.asdu()).type == 100
     outside.tell(measured((1, 1.0)))
     await field.seen(1)
+    # what others can read already, the session is told of a few turns of the loop later
+    await asyncio.sleep(0.2)
     assert await field.command("shahu", "stop") == {"asked": True}
     assert await outside.hear() == Supervisory(1), "what is on disk is acknowledged before"
     assert await outside.hear() == Unnumbered(Function.STOPDT_ACT)

@@ -54,5 +54,7 @@ async def test_what_is_stored_after_a_removal_stays(house: House) -> None:
     await put(house, b"1")
     await asyncio.gather(drop(house), put(house, b"2", b""))
     assert await stored(house) == b"2"
-    await asyncio.gather(put(house, b"3", b"2"), drop(house))
+    await asyncio.gather(drop(house), drop(house), put(house, b"4", b""))
+    assert await stored(house) == b"4"
+    await asyncio.gather(put(house, b"3", b"4"), drop(house))
     assert await stored(house) is None

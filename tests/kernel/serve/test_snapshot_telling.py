@@ -1,13 +1,14 @@
 """Notifications of snapshots (ETSI GS CIM 009 §5.3.4, §5.16.6), delivered over real sockets."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from yunmeng.kernel.serve.ngsild import snapshot_telling
+from yunmeng.kernel.serve.ngsild import snapshot_telling, snapshots
 
 from .conftest import until
-from .test_subscriptions import notifying, receiver
+from .test_subscriptions import notifying, receiver, subscribe
 
 SNAPSHOTS = "/ngsi-ld/v1/snapshots"
 QUERY = {"type": "Query", "entities": [{"type": "Meter"}]}
@@ -138,3 +139,25 @@ async def test_what_has_ended_is_removed_and_told(node: Any, monkeypatch: pytest
         gone = there.got[-1][1]
         assert gone["expiresAt"] <= gone["notifiedAt"]
         assert await node.state.records("snapshot") == []
+
+
+async def test_a_removal_that_takes_its_time_holds_nobody_up(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removing, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(*_: Any) -> None:
+        removing.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(snapshot_telling, "SWEEP_S", 0.1)
+    await node.admin.post("/ngsi-ld/v1/entities", json={"id": "urn:ngsi-ld:Station:1", "type": "Station"})
+    async with receiver() as there, notifying(node):
+        made = await node.admin.post(SNAPSHOTS, json=body(there.url, endpoint=None))
+        assert made.status_code == 201, made.text
+        monkeypatch.setattr(snapshots.Shelf, "clear", wait)
+        await node.admin.patch(made.headers["location"], json={"snapshotLifetime": "PT0S"})
+        await asyncio.wait_for(removing.wait(), 5)
+        await subscribe(node, there.url, timeInterval=1)
+        await there.expect(1)
+        assert there.got[0][1]["type"] == "Notification"

@@ -9,6 +9,8 @@ import pytest
 from yunmeng.kernel.base import Unavailable
 from yunmeng.kernel.serve.ngsild import snapshot_filling, snapshots
 
+from .conftest import NODE
+
 ENTITIES = "/ngsi-ld/v1/entities"
 SNAPSHOTS = "/ngsi-ld/v1/snapshots"
 HEADER = "NGSILD-Snapshot"
@@ -311,6 +313,30 @@ async def test_of_several_with_one_id_one_is_made(filled: httpx.AsyncClient) -> 
     made = await asyncio.gather(*(filled.post(SNAPSHOTS, json=asking({}, id=MINE)) for _ in range(4)))
     assert sorted(one.status_code for one in made) == [201, 409, 409, 409]
     assert len(await found(filled, {"id": MINE})) == 5
+
+
+async def test_who_is_late_with_a_removal_spares_the_next_one(
+    filled: httpx.AsyncClient, node: Any, held_up: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_up.set()
+    await make(filled, asking({}, id=MINE))
+    shelf = snapshots.Shelf(node.services, NODE, "")
+    old = await shelf.load(MINE)
+    held_up.clear()
+    late = asyncio.create_task(shelf.remove((old,)))
+    await ended(filled)
+    monkeypatch.undo()
+    await make(filled, asking({}, id=MINE))
+    held_up.set()
+    await late
+    await shelf.remove((old,))
+    assert len(await found(filled, {"id": MINE})) == 5
+
+
+async def ended(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(5):
+        while (await client.get(f"{SNAPSHOTS}/{MINE}")).status_code != 404:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("id_", ["urn:xx:a/b", "urn:xx:a?=b", "urn:xx:a#b", "urn:xx:a%41"])

@@ -169,10 +169,11 @@ class Filler:
                 if fresh.get(put_key := (put.kind, put.tenant, put.id)) == b"":
                     round_.commit.drop_records.remove(put_key)
                 fresh[put_key] = put.body
-            for kind, tenant, id in request.drops:
-                round_.commit.drop_records.append((kind, tenant, id))
-                round_.notes.append(RecordNote(kind, tenant, id, dropped=True))
-                fresh[kind, tenant, id] = b""
+            for drop in request.drops:
+                if fresh.get(drop) != b"":
+                    round_.commit.drop_records.append(drop)
+                round_.notes.append(RecordNote(*drop, dropped=True))
+                fresh[drop] = b""
             self._fill_heads(round_.commit, request, at)
 
     async def _changed(

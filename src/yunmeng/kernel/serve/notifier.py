@@ -90,6 +90,7 @@ class Notifier:
             group.create_task(self._keep_up(consumer))
             group.create_task(self._tick())
             group.create_task(self._chains.run())
+            group.create_task(self._snapshots.run())
 
     async def stop(self) -> None:
         """Parks what is on its way and writes the counts down."""
@@ -259,7 +260,6 @@ class Notifier:
             await asyncio.sleep(_FLUSH_S)
             now = time.monotonic()
             self._sources.tick()
-            await self._snapshots.tick()
             for watch in self._watches:
                 key = (watch.tenant, watch.id)
                 if watch.interval_s and self._due.setdefault(key, now + watch.interval_s) <= now:

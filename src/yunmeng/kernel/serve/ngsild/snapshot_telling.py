@@ -4,8 +4,8 @@ Told is that a snapshot is filled, that it was changed, and that it has gone: th
 ``notifiedAt``. What goes while nobody follows is not told.
 """
 
+import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Any, cast
 from uuid import uuid4
@@ -55,7 +55,6 @@ class SnapshotTeller:
         self._post = post
         self._held: dict[Key, Snapshot] = {}
         self._told: dict[Key, int] = {}
-        self._due = 0.0
 
     async def start(self) -> None:
         """Loads the snapshots."""
@@ -79,11 +78,13 @@ class SnapshotTeller:
             self._told[key] = held.modified_at
             self._tell(key, held, held.expires_at)
 
-    async def tick(self) -> None:
-        """Removes what has ended, now and then."""
-        if time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + SWEEP_S
+    async def run(self) -> None:
+        """Removes what has ended, now and then, until it is cancelled."""
+        while True:
+            await self._sweep()
+            await asyncio.sleep(SWEEP_S)
+
+    async def _sweep(self) -> None:
         now = now_us()
         for (tenant, id_), held in tuple(self._held.items()):
             if held.expires_at > now:

@@ -215,9 +215,24 @@ class Shelf:
         for one in snapshots:
             with suppress(NotFound):
                 await self.change(one, _end)
-            await self.clear(one)
-            drops = [(kind, self.tenant, one.id) for kind in (KIND, USE)]
-            await keep_records(self.services.bus, self.principal, drops=drops)
+            if await self._stored(one) is not None:
+                await self.clear(one)
+                await self._drop(one)
+
+    async def _stored(self, held: Snapshot) -> bytes | None:
+        """Returns the record of a snapshot, None when it has gone or another one has the id."""
+        record = await self.services.state.record(KIND, self.tenant, held.id)
+        if record is None or decode_snapshot(record.body).created_at != held.created_at:
+            return None
+        return record.body
+
+    async def _drop(self, held: Snapshot) -> None:
+        drops = [(kind, self.tenant, held.id) for kind in (KIND, USE)]
+        while (body := await self._stored(held)) is not None:
+            # put as it is, so that the request is refused where another one has the id by then
+            same = RecordPut(KIND, self.tenant, held.id, body, body)
+            with suppress(Conflict):
+                await keep_records(self.services.bus, self.principal, [same], drops)
 
     async def clear(self, held: Snapshot) -> None:
         """Removes the entities of a snapshot, and their evolutions and maps."""
